@@ -19,11 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 import numpy as np
 
-import ganvas
 from equal_time import FAILED, Experiment, Scoring, options_of, runs_of, table
+from ganvas.data.inspection import Inspection
 from ganvas.data.settings import DataSettings
 from ganvas.recipes import CATALOG, Recipe
-from ganvas.training.choosing import inspect_images
+from ganvas.training.choosing import Choice, choose_for, inspect_images
 
 NAME = "auto"
 FIXED = ("dcgan", "resnet-dcgan", "few")
@@ -49,11 +49,11 @@ def main() -> None:
         name, _, data = named.partition("=")
         experiment = Experiment(NAME, {}, SCORING, parsed.keep, parsed.out)
         results = experiment.read()
-        choice = choose_once(results, name, data, parsed.seconds, parsed.held_out)
-        experiment.write(results)
         settings = DataSettings(held_out=parsed.held_out)
-        labels = inspect_images(data, settings, (), quiet=True, verify=False).learnable_labels
-        arms = arms_of(choice, labels, parsed.held_out)
+        inspection = inspect_images(data, settings, (), quiet=True, verify=False)
+        choice = choose_once(results, name, inspection, parsed.seconds)
+        experiment.write(results)
+        arms = arms_of(choice, inspection.learnable_labels, parsed.held_out)
         experiment = dataclasses.replace(experiment, arms=arms)
         experiment.measure(name, data, parsed.seconds, parsed.seeds, parsed.workers)
         verdicts.append(section(experiment, name, parsed.seconds, choice.lines[1]))
@@ -62,17 +62,17 @@ def main() -> None:
 
 
 def choose_once(
-    results: dict[str, dict[str, Any]], name: str, data: str, seconds: int, held_out: float
-) -> ganvas.Choice:
+    results: dict[str, dict[str, Any]], name: str, inspection: Inspection, seconds: int
+) -> Choice:
     """What `auto` chooses; the images of its first budget are kept, for they decide the choice."""
     key = f"choice/{name}/{seconds}"
-    budget = {"images": results[key]["images"]} if key in results else {"time": seconds}
-    choice = ganvas.choose(data, **budget, settings=DataSettings(held_out=held_out), quiet=True)
+    images = results[key]["images"] if key in results else None
+    choice = choose_for(inspection, None if images else seconds, images, quiet=True)
     results.setdefault(key, {"images": choice.recipe.images, "lines": list(choice.lines)})
     return choice
 
 
-def arms_of(choice: ganvas.Choice, takes_labels: bool, held_out: float) -> dict[str, Recipe]:
+def arms_of(choice: Choice, takes_labels: bool, held_out: float) -> dict[str, Recipe]:
     """What was chosen first, then the fixed recipes at its size, conditional ones for labels."""
     size = choice.recipe.data.size
     fixed = {}

@@ -82,6 +82,7 @@ def run_experiment(
     for named in options.data:
         data_name, _, data = named.partition("=")
         experiment.measure(data_name, data, options.seconds, options.seeds, options.workers)
+        experiment.write_tables()
 
 
 def options_of(
@@ -132,7 +133,7 @@ class Experiment:
         json_files.write_json(self.out / f"{self.name}.json", results)
 
     def measure(self, name: str, data: str, seconds: int, seeds: int, workers: int) -> None:
-        """Train and score what is missing; write results, tables and a picture.
+        """Train and score what is missing; write results and a picture.
 
         Runs that exist are kept, and those that were interrupted are resumed.
         """
@@ -154,11 +155,11 @@ class Experiment:
         for job, values in in_processes(run_job, calls, workers):
             results[job.key] = values
             self.write(results)
-        self.write_tables(results)
         write_picture(jobs, results, self.keep, self.out / f"{self.name}-{name}.png")
 
-    def write_tables(self, results: dict[str, dict[str, Any]]) -> None:
-        """NAME-tables.md, for the page that is written by hand."""
+    def write_tables(self) -> None:
+        """NAME-tables.md of all results so far, for the page that is written by hand."""
+        results = self.read()
         parts = []
         for name, seconds in dict.fromkeys(
             tuple(key.split("/")[:2]) for key in results if key.count("/") == RUN_KEY_SLASHES

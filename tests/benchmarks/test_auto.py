@@ -76,14 +76,15 @@ def test_the_first_budget_decides_every_later_choice(monkeypatch: pytest.MonkeyP
     """The speed that is measured differs from call to call, and could change the choice."""
     asked = []
 
-    def choose(data: str, **options: Any) -> ganvas.Choice:
-        asked.append((options.get("time"), options.get("images")))
+    def choose(inspection: Any, seconds: int, images: int, quiet: bool) -> ganvas.Choice:
+        asked.append((seconds, images))
         return choice(few())
 
-    monkeypatch.setattr("auto.ganvas.choose", choose)
+    monkeypatch.setattr(auto, "choose_for", choose)
     results: dict[str, dict[str, Any]] = {}
+    inspection: Any = None  # what `choose` is asked with, and does not read
     for _ in range(2):
-        auto.choose_once(results, "noise", "noise.npy", 30, 0.4)
+        auto.choose_once(results, "noise", inspection, 30)
     assert asked == [(30, None), (None, 400)]
     assert results == {"choice/noise/30": {"images": 400, "lines": list(LINES)}}
 

@@ -69,6 +69,7 @@ def test_arms_are_trained_scored_and_written_and_not_trained_again(
     assert sorted(it for it in results if not it.startswith("pace/")) == sorted(keys)
     assert all(results[key]["images"] == 64 for key in keys)
     assert (tmp_path / "trial-noise.png").exists()
+    experiment.write_tables()
     text = (tmp_path / "trial-tables.md").read_text()
     assert "| tiny | 0 of 2 | 64 |" in text
     monkeypatch.setattr(equal_time, "run_job", None)  # would fail

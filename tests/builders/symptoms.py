@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ganvas.health.assessment import apply_rules
 from ganvas.health.evidence import Evidence, Record
+from ganvas.health.finding import Finding
 from ganvas.networks import DCGANDiscriminator, Discriminator, StridedDiscriminator
 from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG
@@ -39,6 +41,22 @@ class Case:
             scores=self.scores,
             stopped=self.stopped,
         )
+
+
+def evidence(recipe: str, changes: Courses | None = None, **settings: Any) -> Evidence:
+    """A healthy history but for the changes."""
+    return Case("", recipe, changes or {}, settings).evidence
+
+
+def symptoms(evidence: Evidence) -> list[str]:
+    """The symptoms that the rules find, the first first."""
+    return [finding.symptom for finding in apply_rules(evidence)]
+
+
+def only(evidence: Evidence) -> Finding:
+    """The one finding of the rules."""
+    (finding,) = apply_rules(evidence)
+    return finding
 
 
 def rate(recipe: str, player: str, factor: float) -> dict[str, Any]:

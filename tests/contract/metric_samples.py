@@ -25,7 +25,7 @@ COUNT = 240
 
 
 @dataclass(frozen=True, eq=False)
-class Projection(FeatureNetwork):
+class RandomProjection(FeatureNetwork):
     """Stands in for a network: random sums of pixels."""
 
     def config(self) -> FeatureConfig:

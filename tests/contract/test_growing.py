@@ -15,13 +15,13 @@ from torch import Tensor
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.errors import RecipeError
-from ganvas.generators.files import later_doublings_in
 from ganvas.growth import Growth
 from ganvas.health.probes.checkerboard import PERIOD_2, PERIOD_4, peak_prominence, spectrum
 from ganvas.health.thresholds import Thresholds
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Dimensions, ImageShape, Network
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import PlayerSettings, Recipe, checked
+from ganvas.runs.checkpoints import later_doublings_in
 from ganvas.training.engine import WARMUP_STEPS, CudaGraphs
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.growing import grow_if_due

@@ -41,7 +41,7 @@ from tests.contract.metric_samples import (
     COUNT,
     KINDS,
     SETTINGS,
-    Projection,
+    RandomProjection,
     generator_of,
     measured,
     pictures,
@@ -74,9 +74,9 @@ def cheap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(
             extractor_choice,
             "load_feature_network",
-            lambda name, device: Projection(name, 8, device),
+            lambda name, device: RandomProjection(name, 8, device),
         )
-        classes = Projection("inception-classes", KINDS, torch.device("cpu"))
+        classes = RandomProjection("inception-classes", KINDS, torch.device("cpu"))
         patch.setattr(extractor_choice, "load_inception_classes", lambda device: classes)
         patch.setattr(classifier, "MIN_IMAGES_SEEN", 2_000)
         patch.setattr(two_samples, "IMAGES_SEEN", 1_000)
@@ -282,7 +282,7 @@ class TestEveryMetric:
                 assert warning.startswith(start)
 
 
-def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.Measurement:
+def measured_with_swd(family: str, data: PreparedData, samples: Tensor) -> measure.ScoringResult:
     """Two metrics measured together: swd and another one."""
     generator = generator_of(samples, data)
     names = [family, "kid" if family == "swd" else "swd"]
@@ -339,7 +339,7 @@ def test_features_that_fail_never_lose_the_metrics_without_them(
         raise MemoryError
 
     if broken == "extract":  # the first samples already
-        monkeypatch.setattr(Projection, "_extract", fail)
+        monkeypatch.setattr(RandomProjection, "_extract", fail)
     else:
         monkeypatch.setattr(extractor_choice, broken, fail)
     quiet = TerminalFeedback(quiet=True)

@@ -104,7 +104,7 @@ def test_rule_reads_existing_columns(rule: Rule) -> None:
 
 @EVERY_RULE
 def test_rule_has_a_written_history_with_its_symptom(rule: Rule) -> None:
-    """`test_rules` checks that it does."""
+    """`unit/health/rules/test_rules.py` checks that it does."""
     assert any(case.symptom == rule.symptom for case in SICK.values())
 
 

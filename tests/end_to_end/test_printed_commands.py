@@ -19,7 +19,8 @@ from ganvas.runs import Run
 from ganvas.runs.directories import check_is_run
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.reading import read_study
-from ganvas.training.distributed import is_over, rank_lost_error
+from ganvas.training.distributed import is_over
+from ganvas.training.failures import rank_lost_error
 
 from . import made_studies, pages
 from .conftest import Ganvas

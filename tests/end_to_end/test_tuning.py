@@ -17,7 +17,8 @@ from ganvas.cli import main
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RecipeError
 from ganvas.runs import Run
-from ganvas.runs.tuning import TUNING_JSON, Tuning, candidate_directory, read_tuning
+from ganvas.runs.file_names import TUNING_JSON
+from ganvas.runs.tuning import Tuning, candidate_directory, read_tuning
 from ganvas.training import candidates, trainer, tuning
 from ganvas.training.candidates import with_values
 from ganvas.web.watch.inside import Inside

@@ -29,7 +29,7 @@ from ganvas.networks.labels import (
     LabelEmbedding,
     LabelledLogit,
     LabelPlan,
-    Projection,
+    LabelProjection,
 )
 from ganvas.recipes import resnet_paper, resnet_paper_conditional
 
@@ -90,9 +90,9 @@ def test_conditional_batch_norm_by_hand() -> None:
     torch.testing.assert_close(layer(images, condition), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_projection_by_hand() -> None:
+def test_a_label_projection_multiplies_embeddings_and_summed_features() -> None:
     torch.manual_seed(0)
-    layer = Projection(3, LABELS, nn.ReLU(), deviation=1.0)
+    layer = LabelProjection(3, LABELS, nn.ReLU(), deviation=1.0)
     features, labels = torch.randn(4, 3, 2, 2), torch.tensor([0, 9, 9, 4])
     embeddings = layer.embedding.weight.detach()
     expected = [

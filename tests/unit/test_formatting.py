@@ -80,14 +80,14 @@ def test_counts_take_the_plural() -> None:
     assert format_progress(1200, 60_000) == "1,200/60,000"
 
 
-def test_lists() -> None:
+def test_a_list_ends_with_and_or_another_word() -> None:
     assert format_list(["a"]) == "a"
     assert format_list(["a", "b"]) == "a and b"
     assert format_list(["a", "b", "c"]) == "a, b and c"
     assert format_list(["a", "b", "c"], "or") == "a, b or c"
 
 
-def test_weights() -> None:
+def test_a_count_of_weights_is_short() -> None:
     assert [format_weights(count) for count in (9300, 412_000)] == ["9,300", "0.41 M"]
 
 

@@ -40,7 +40,7 @@ class Check:
     grid, stacked:DATA."""
     settings: Annotated[DataSettings, tyro.conf.arg(name="")] = field(default_factory=DataSettings)
     batch: int = CATALOG[RECIPE_FOR_IMAGES]().batch
-    """Fewest images that training needs."""
+    """Batch size that training will have: the fewest images that it needs."""
     verify: bool = False
     """Read every image file again, even where size and time stamp are those of the last start."""
     preview: Path | None = None

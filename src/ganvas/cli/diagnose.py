@@ -26,7 +26,7 @@ STOPPED = ("diverged", "unhealthy")
 class Diagnose:
     """Say whether a run, finished or not, is healthy, and if not, what to change.
 
-    Ends with 1 if there are findings, else with 0.
+    The exit code is 1 if there are findings, else 0.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

@@ -16,7 +16,7 @@ from ganvas.metrics.names import known_names
 from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
-    from ganvas.evaluation.measure import Measurement
+    from ganvas.evaluation.measure import ScoringResult
     from ganvas.evaluation.score import Score
 
 METRIC_NAMES_HELP = (
@@ -63,7 +63,7 @@ class Evaluate:
 
         if self.full and self.n is not None:
             raise GanvasError("--full sets the number of samples: give --full or -n, not both")
-        measurement = evaluate_run(
+        result = evaluate_run(
             self.run_directory,
             self.metrics,
             n=self.n,
@@ -76,16 +76,16 @@ class Evaluate:
             feedback=TerminalFeedback(quiet=self.json),
         )
         if self.json:
-            scores = [score.to_json() for score in measurement.scores]
-            print(json.dumps({"scores": scores, "failed": measurement.failures}, indent=2))
+            scores = [score.to_json() for score in result.scores]
+            print(json.dumps({"scores": scores, "failed": result.failures}, indent=2))
         else:
-            print_scores(measurement, self.run_directory, self.verbose)
+            print_scores(result, self.run_directory, self.verbose)
             if not self.verbose:
                 more = "" if self.full or self.n or self.metrics else "; more samples: --full"
                 print(f"how it was measured: --verbose{more}")
 
 
-def print_scores(measurement: Measurement, run_directory: Path, verbose: bool) -> None:
+def print_scores(result: ScoringResult, run_directory: Path, verbose: bool) -> None:
     """Print the scores in one sentence and as a table, what to beware of, and how to read them.
 
     Args:
@@ -97,7 +97,7 @@ def print_scores(measurement: Measurement, run_directory: Path, verbose: bool) -
     from ganvas.evaluation.failures import failure_lines
     from ganvas.evaluation.summary import summary
 
-    scores = measurement.scores
+    scores = result.scores
     console = Console(highlight=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     table.add_column("metric")
@@ -117,7 +117,7 @@ def print_scores(measurement: Measurement, run_directory: Path, verbose: bool) -
         console.print(f"{sentence}\n", markup=False)
     console.print(table)
     print_lines(*grouped("warning", scores, lambda score: score.warnings))
-    print_lines(*failure_lines(measurement.failures))
+    print_lines(*failure_lines(result.failures))
     if verbose:
         print_lines(*protocol_lines(scores, run_directory))
 

@@ -15,7 +15,7 @@ from ganvas.terminal import print_lines
 
 @dataclass(frozen=True)
 class Export:
-    """Write a generator in a form that needs no ganvas, and compare it with torch before.
+    """Write a generator in a form that needs no ganvas, and check that it samples as torch does.
 
     onnx is one file for onnxruntime and others. folder is code and weights that need torch and
     safetensors alone. web is an HTML file that makes pictures in any browser, offline. onnx and web

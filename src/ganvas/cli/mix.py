@@ -17,9 +17,9 @@ from ganvas.terminal import print_lines
 
 @dataclass(frozen=True)
 class Mix:
-    """Mix the styles of images: each row gives coarse layers, each column all others.
+    """Mix the styles of images: rows give the coarse layers, columns the others.
 
-    The images that are mixed stand at the margins. Only a style generator has styles.
+    The margins show the images that are mixed. Only a style generator has styles.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

@@ -37,8 +37,8 @@ NOT_COMPARED = "not compared with held-out images"
 class Project:
     """Find latents whose images are near given pictures, and say how near they are.
 
-    Pictures are brought to the generator's size and channels as training images are. The same is
-    done to held-out images, which tell how near a picture comes that the generator should know.
+    Pictures are brought to the generator's size and channels as training images are. Held-out
+    images are projected too, to show how near pictures come that the generator should know.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

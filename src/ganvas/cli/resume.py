@@ -15,7 +15,7 @@ from ganvas.recipes import OnFailure
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on exactly where a run was saved last; or train it longer."""
+    """Resume a run exactly where it was saved last, or train it longer."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """The run directory."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Truncation:
     """Measure what truncation and --keep cost: precision, recall, coverage, distance, as a picture.
 
-    Samples of a ladder of both are compared with held-out images.
+    Samples at several strengths of both are compared with held-out images.
     """
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]

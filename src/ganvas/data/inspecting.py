@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -64,24 +65,40 @@ def inspect(
     if isinstance(source, Points):
         return _inspect_points(source, settings, minimum, flags)
     if isinstance(source, Stacked):
-        images = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
-        return _inspect_stacks(source, images, settings, flags)
-    return _inspect_images(source, settings, minimum, workers, on_progress, flags, verify)
+        single = inspect(source.base, settings, CLASSES, workers, on_progress, verify=verify)
+        return _inspect_stacks(source, single, settings, flags)
+    source = with_labels(source, settings.labels)
+    images = _read_images(source, settings, workers, on_progress, verify)
+    return _inspect_images(source, images, minimum, flags)
 
 
-def _inspect_images(
+class _Images(NamedTuple):
+    """All images of a source, read once.
+
+    source: with the frames that the settings ask for.
+    settings: with the range of pixel values, where one was measured.
+    digests: of each item's content.
+    headers: of each item, usable or not.
+    """
+
+    source: Source
+    settings: DataSettings
+    digests: Sequence[bytes]
+    headers: Sequence[Header]
+
+    @property
+    def usable(self) -> list[int]:
+        """The items that can be trained on."""
+        return [index for index, header in enumerate(self.headers) if header.problem is None]
+
+
+def _read_images(
     source: Source,
     settings: DataSettings,
-    minimum: int,
     workers: int | None,
     on_progress: StageProgress | None,
-    flags: Sequence[str],
     verify: bool,
-) -> Inspection:
-    source = with_labels(source, settings.labels)
-    names = [item.name for item in source.items]
-    splits = labels_from_folders(names).splits if settings.labels in OWN_LABELS else ()
-    label_table = source.label_table
+) -> _Images:
     cache = default_cache()
     digests = read_digests(source, cache, verify, on_progress)
     source, digests = split_frames(source, digests, settings, cache, on_progress)
@@ -90,14 +107,25 @@ def _inspect_images(
     decode_one = partial(decode_header, source, settings, sampled(len(source.items)))
     report = None if on_progress is None else partial(on_progress, DECODING)
     headers = list(parallel_map(decode_one, range(len(source.items)), report, workers))
-    usable = [index for index, header in enumerate(headers) if header.problem is None]
+    return _Images(source, settings, digests, headers)
+
+
+def _inspect_images(
+    source: Source, images: _Images, minimum: int, flags: Sequence[str]
+) -> Inspection:
+    """Sum up what is known of each image.
+
+    Args:
+        source: with its labels; an item is a file, and not one of its frames.
+        images: the same, read.
+    """
+    names, label_table = [item.name for item in source.items], source.label_table
+    source, settings, digests, headers = images
+    splits = labels_from_folders(names).splits if settings.labels in OWN_LABELS else ()
+    usable = images.usable
     copies = exact_copies(source, digests, usable)
     different = len(usable) - sum(len(group) - 1 for group in copies)
-    held_out, unscored = _split(source, settings, digests, usable)
-
-    def held_out_at(fraction: float) -> int:
-        return _split(source, replace(settings, held_out=fraction), digests, usable)[0]
-
+    held_out, unscored = _split(images, settings.held_out)
     labels = Counter(source.items[index].label for index in usable)
     values = [header.values for header in headers if header.values is not None]
     other_depths = any(header.without_range for header in headers)
@@ -114,7 +142,9 @@ def _inspect_images(
         distinct=len(usable) if settings.keep_duplicates else different,
         minimum=fewest_images(minimum, settings.held_out),
         held_out=held_out,
-        fraction_for_scores=fraction_for_scores(different, minimum, held_out_at),
+        fraction_for_scores=fraction_for_scores(
+            different, minimum, lambda fraction: _split(images, fraction)[0]
+        ),
         sizes=sizes,
         modes=mode_fractions([headers[index].mode for index in usable]),
         grey=all(headers[index].grey for index in usable),
@@ -206,16 +236,16 @@ def _inspect_stacks(
     )
 
 
-def _split(
-    source: Source, settings: DataSettings, digests: Sequence[bytes], usable: Sequence[int]
-) -> tuple[int, tuple[str, ...]]:
-    """How many different images would be held out, and the labels that could not be scored."""
+def _split(images: _Images, fraction: float) -> tuple[int, tuple[str, ...]]:
+    """How many different images this fraction holds out, and the labels too rare to score."""
+    source, settings, digests, _ = images
+    usable = images.usable
     first = {digests[index]: index for index in reversed(usable)}
     indices = sorted(first.values())
     labels = source.class_numbers(indices)
     by_label = labels if settings.split == "labels" else None
     groups = [source.group(index) for index in indices]
-    held_out = choose_held_out([digests[i] for i in indices], settings.held_out, by_label, groups)
+    held_out = choose_held_out([digests[i] for i in indices], fraction, by_label, groups)
     if labels is None:
         return len(held_out), ()
     scored = can_be_scored(labels, held_out, len(source.label_names))

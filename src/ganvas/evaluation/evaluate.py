@@ -18,7 +18,7 @@ from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count, metrics_of_more_samples
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
-from ganvas.evaluation.measure import FEW, Measurement, measure
+from ganvas.evaluation.measure import FEW, ScoringResult, measure
 from ganvas.evaluation.score import Score, Scores
 from ganvas.generators.files import load
 from ganvas.generators.trained_generator import TrainedGenerator
@@ -87,7 +87,7 @@ def evaluate(
         DataError: the run's images are missing or have changed.
     """
     feedback = TerminalFeedback(quiet)
-    measurement = evaluate_run(
+    result = evaluate_run(
         run,
         metrics,
         n=n,
@@ -99,9 +99,9 @@ def evaluate(
         verify=verify,
         feedback=feedback,
     )
-    for line in failure_lines(measurement.failures):
+    for line in failure_lines(result.failures):
         warnings.warn(line, stacklevel=2)
-    return Scores(measurement.scores)
+    return Scores(result.scores)
 
 
 def evaluate_run(
@@ -116,7 +116,7 @@ def evaluate_run(
     device: str,
     verify: bool,
     feedback: TerminalFeedback,
-) -> Measurement:
+) -> ScoringResult:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
     own_run = find_run(run)
@@ -132,13 +132,13 @@ def evaluate_run(
             "larger --held-out when training keeps more"
         )
     count = default_count(prepared, full) if n is None else n
-    measurement = measure(generator, prepared, settings, requested, count, seed, feedback)
-    measurement.check()
+    result = measure(generator, prepared, settings, requested, count, seed, feedback)
+    result.check()
     if own_run is not None:
-        record_scores(own_run, measurement.scores, generator.images_seen, while_training=False)
-        if measurement.confusion is not None:
-            own_run.write_label_confusion(measurement.confusion)
-    return measurement
+        record_scores(own_run, result.scores, generator.images_seen, while_training=False)
+        if result.confusion is not None:
+            own_run.write_label_confusion(result.confusion)
+    return result
 
 
 def find_run(run: Run | Path | str) -> Run | None:
@@ -183,7 +183,7 @@ def check_before_work(
     too_few = {} if n is None else metrics_of_more_samples(metrics, n)
     failures = {**too_few, **uninstalled_metrics(metrics)}
     if metrics and len(failures) == len(metrics):
-        Measurement([], failures).check()
+        ScoringResult([], failures).check()
 
 
 def data_settings(run: Run | None, generator: TrainedGenerator) -> DataSettings:

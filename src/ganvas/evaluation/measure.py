@@ -59,7 +59,7 @@ FEW = 100
 
 
 @dataclass(frozen=True)
-class Measurement:
+class ScoringResult:
     """What `measure` found.
 
     failures: by name of the family, why it could not be measured.
@@ -89,7 +89,7 @@ def measure(
     seed: int,
     feedback: Feedback,
     processes: ProcessGroup = SINGLE_PROCESS,
-) -> Measurement:
+) -> ScoringResult:
     """Score a generator. Whatever can be wrong is reported before the first sample.
 
     A metric that cannot be measured (too few samples, missing weights, no labels) is left out, and
@@ -122,7 +122,7 @@ def measure(
     useful = [extractor for extractor in unique if extractor.name not in failed]
     features = gather_features(features, useful, generator, n, processes)
     if not processes.is_main:
-        return Measurement([], failures)
+        return ScoringResult([], failures)
     common = common_config(generator, data, settings, seed)
     scores: list[Score] = []
     confusion = None
@@ -138,7 +138,7 @@ def measure(
                 scores += compute_scores(metric, extractor, sets, seed, described)
             if metric.family == "label-accuracy":
                 confusion = confusion_of(sets, generator.images_seen)
-    return Measurement(scores, failures, confusion)
+    return ScoringResult(scores, failures, confusion)
 
 
 def failures_foreseen(

@@ -28,9 +28,10 @@ from ganvas.evaluation.evaluate import (
 from ganvas.evaluation.extractor_choice import extractor_for, uninstalled_metrics
 from ganvas.evaluation.extractors import Extractor, fake_features
 from ganvas.evaluation.failures import Failures
-from ganvas.evaluation.measure import Measurement, common_config, compute_scores, feature_sets
+from ganvas.evaluation.measure import ScoringResult, common_config, compute_scores, feature_sets
 from ganvas.evaluation.truncation_points import Point, TruncationCurve
-from ganvas.generators.files import load, with_discriminator
+from ganvas.generators.discriminators import with_discriminator
+from ganvas.generators.files import load
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.metrics.names import FEATURES, Metric, parse_metrics
@@ -89,7 +90,7 @@ def truncation(
     own_run, metrics = find_run(run), metrics_in(features)
     check_before_work(own_run, metrics, n, data, quiet)
     if n is not None and (failures := metrics_of_more_samples(metrics, n)):
-        Measurement([], failures).check()
+        ScoringResult([], failures).check()
     generator, notes = load_all(run if own_run is None else own_run, device, checkpoint, chosen)
     points, reasons = ladder(generator, chosen)
     settings = data_settings(own_run, generator)
@@ -212,7 +213,7 @@ def measure_points(
     check_held_out(data, settings.held_out)
     check_same_shape(trained, data)
     if failures := impossible_metrics(metrics, data, n):
-        Measurement([], failures).check()
+        ScoringResult([], failures).check()
     extractor = extractor_for(metrics[0], data, settings, trained.device, feedback)
     none_yet = torch.empty(n, 0, device=trained.device)
     real = feature_sets(metrics[0], extractor, data, none_yet, feedback)

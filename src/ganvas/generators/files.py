@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ganvas.data.settings import TrainingData
 from ganvas.devices import choose_device
 from ganvas.errors import DeviceError, HubError, RecipeError, RunError
 from ganvas.generators.config import GeneratorConfig, from_config, generator_config
+from ganvas.generators.discriminators import check_has_discriminator, with_discriminator
 from ganvas.generators.onnx_network import load_onnx
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub_files import (
@@ -30,13 +30,12 @@ from ganvas.hub_files import (
     is_hub,
 )
 from ganvas.labels import LabelSet
-from ganvas.latents.rejection import TrainedDiscriminator
 from ganvas.networks import Dimensions, Generator, ImageShape, network_table
 from ganvas.randomness import seeded_weights
 from ganvas.recipes import Recipe, parse_generator
 from ganvas.runs import Run
-from ganvas.runs.checkpoints import read_discriminator
-from ganvas.runs.directories import is_generator, is_onnx
+from ganvas.runs.checkpoints import later_doublings_in
+from ganvas.runs.directories import is_onnx
 from ganvas.runs.file_names import SAMPLES
 from ganvas.schedules import parse_count
 from ganvas.tensor_file import select_prefix
@@ -228,61 +227,6 @@ def local_path(place: Path | str, checkpoint: str = "last") -> Path:
     return fetch_model(address_of(place))[1]
 
 
-def with_discriminator(trained: TrainedGenerator, run: Run | Path | str) -> TrainedGenerator:
-    """The same generator with its discriminator, which can choose images.
-
-    Args:
-        trained: of the run.
-        run: as for `load`.
-
-    Raises:
-        RunError: there is no run; or its discriminator is gone, or cannot rank single images.
-    """
-    if not isinstance(run, Run):
-        check_has_discriminator(Path(run))
-        run = Run.open(run)
-    return dataclasses.replace(trained, discriminator=discriminator_of(run, trained))
-
-
-def check_has_discriminator(path: Path) -> None:
-    """Raise a `RunError` for a generator without its run, and so without its discriminator."""
-    if is_generator(path):
-        raise RunError(
-            f"{path} holds a generator without its discriminator, so --keep has none to choose by. "
-            "Name the run that it was trained in"
-        )
-
-
-def discriminator_of(run: Run, trained: TrainedGenerator) -> TrainedDiscriminator:
-    """The discriminator of the moment that a run's generator is of, on the same device.
-
-    Raises:
-        RunError: its checkpoint is gone or damaged, or it cannot rank single images.
-    """
-    path = run.checkpoint_path(trained.images_seen)
-    if not path.is_file():
-        raise RunError(
-            f"{run.directory} keeps no checkpoint at {trained.images_seen:,} images, so --keep has "
-            "no discriminator to choose by. Choose another --checkpoint"
-        )
-    recipe = run.read_recipe()
-    if recipe.objective.pac > 1:
-        raise RunError(
-            f"the discriminator of {run.directory} sees {recipe.objective.pac} images at a time "
-            "(objective.pac), so --keep cannot rank single ones by it"
-        )
-    description = recipe.discriminator.network
-    if description.uses_labels and not trained.label_names:
-        raise RunError(
-            f"the discriminator of {run.directory} takes labels, and its generator none, so --keep "
-            "cannot rank images by it"
-        )
-    tensors, values = tensor_file.read(path)
-    network = read_discriminator(tensors, run, recipe, later_doublings_in(values))
-    network = network.eval().requires_grad_(False).to(trained.device)
-    return TrainedDiscriminator(network, description.uses_labels)
-
-
 def check_onnx_choices(path: Path, device: str, checkpoint: str) -> None:
     """Raise a `GanvasError` for what an ONNX file does not have."""
     if checkpoint != "last":
@@ -319,15 +263,6 @@ def dimensions_of(
 ) -> Dimensions:
     """What a saved generator was built for."""
     return Dimensions(shape, latent_dim, len(labels.names) if labels else 0, later_doublings)
-
-
-def later_doublings_in(values: Mapping[str, Any]) -> int:
-    """How often the size of a checkpoint's networks was still to double.
-
-    Args:
-        values: those of the checkpoint; those of ganvas 0.5 and before do not say it.
-    """
-    return int(values.get("later_doublings", 0))
 
 
 def _ready(trained: TrainedGenerator, device: str) -> TrainedGenerator:

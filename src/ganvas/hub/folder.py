@@ -7,7 +7,7 @@ from pathlib import Path
 from ganvas import storage, tensor_file
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
-from ganvas.generators.files import later_doublings_in, load, save_generator
+from ganvas.generators.files import load, save_generator
 from ganvas.generators.sample_files import SampleRequest, write_grid
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
@@ -15,7 +15,7 @@ from ganvas.hub_files import CONFIG_JSON, DISCRIMINATOR_FILE, RECIPE_FILE, WEIGH
 from ganvas.progress import Progress
 from ganvas.recipes import Recipe, recipe_toml
 from ganvas.runs import Run
-from ganvas.runs.checkpoints import networks_in
+from ganvas.runs.checkpoints import later_doublings_in, networks_in
 
 FOLDER = "hub"
 """Inside the run."""

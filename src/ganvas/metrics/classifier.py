@@ -22,13 +22,13 @@ from ganvas.metrics.small_network import (
     Pixels,
     convolutions,
     finish,
-    fit,
     in_bytes,
     index_batches,
     input_size,
     read,
     save,
     to_device,
+    train_network,
 )
 from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
@@ -198,7 +198,7 @@ def _fit(
         return functional.cross_entropy(logits, classes, label_smoothing=SMOOTHING)
 
     random = named_generator(seed, "order of the classifier's images")
-    fit(
+    train_network(
         network,
         index_batches(len(images), BATCH, random),
         loss_of,

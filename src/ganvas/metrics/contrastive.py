@@ -20,13 +20,13 @@ from ganvas.metrics.small_network import (
     Pixels,
     convolutions,
     finish,
-    fit,
     index_batches,
     input_size,
     prepared,
     read,
     save,
     to_device,
+    train_network,
 )
 from ganvas.progress import Progress, no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
@@ -150,7 +150,7 @@ def train_contrastive(
         projected: Tensor = both(views)
         return nt_xent(projected, TEMPERATURE)
 
-    fit(
+    train_network(
         both,
         index_batches(len(images), BATCH, random),
         loss_of,

@@ -95,7 +95,7 @@ def index_batches(count: int, batch: int, random: torch.Generator) -> Iterator[I
             yield order[start : start + batch]
 
 
-def fit(
+def train_network(
     network: nn.Module,
     batches: Iterator[Indices],
     loss_of: Callable[[Indices], Tensor],

@@ -16,11 +16,11 @@ from ganvas.metrics.small_network import (
     DIMENSION,
     Indices,
     convolutions,
-    fit,
     index_batches,
     input_size,
     prepared,
     to_device,
+    train_network,
 )
 from ganvas.progress import no_progress
 from ganvas.randomness import derive_seed, named_generator, seeded_weights
@@ -92,7 +92,7 @@ def _trained(real: Tensor, fake: Tensor, size: tuple[int, int], seed: int) -> nn
         logits: Tensor = network(images[chosen])[:, 0]
         return functional.binary_cross_entropy_with_logits(logits, targets[chosen])
 
-    fit(
+    train_network(
         network,
         index_batches(len(images), BATCH, random),
         loss_of,

@@ -146,7 +146,7 @@ def build_discriminator(config: BigGANDiscriminator, dimensions: Dimensions) -> 
     from ganvas.networks.attention import SelfAttention
     from ganvas.networks.blocks import PreactivationBlock, SumPool, named_sequential
     from ganvas.networks.growing import averaging
-    from ganvas.networks.labels import Projection, ProjectionDiscriminator
+    from ganvas.networks.labels import LabelProjection, ProjectionDiscriminator
     from ganvas.networks.weights import init_orthogonal_
 
     doublings = dimensions.doubling.doublings + dimensions.later_doublings  # of the full image
@@ -176,7 +176,7 @@ def build_discriminator(config: BigGANDiscriminator, dimensions: Dimensions) -> 
         )
     stages["logit"] = nn.Sequential(nn.ReLU(), SumPool(), nn.Linear(channels, 1), nn.Flatten(0))
     if config.uses_labels:
-        projection = Projection(channels, dimensions.num_labels, nn.ReLU())
+        projection = LabelProjection(channels, dimensions.num_labels, nn.ReLU())
         network: nn.Module = ProjectionDiscriminator(stages, projection)
     else:
         network = named_sequential(stages)

@@ -149,7 +149,7 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
     from ganvas.networks.blocks import image_norm, init_normal_, named_sequential
     from ganvas.networks.convolutions import Convolution
     from ganvas.networks.growing import averaging
-    from ganvas.networks.labels import Projection, ProjectionDiscriminator
+    from ganvas.networks.labels import LabelProjection, ProjectionDiscriminator
 
     def activation() -> nn.Module:
         if config.activation == "relu":
@@ -176,7 +176,7 @@ def build_discriminator(config: DCGANDiscriminator, dimensions: Dimensions) -> n
         nn.Flatten(0),  # (N,)
     )
     if config.uses_labels:
-        projection = Projection(channels, dimensions.num_labels, nn.Identity())
+        projection = LabelProjection(channels, dimensions.num_labels, nn.Identity())
         network: nn.Module = ProjectionDiscriminator(stages, projection)
     else:
         network = named_sequential(stages)

@@ -192,7 +192,7 @@ def build_heads(
     from torch import nn
 
     from ganvas.networks.excitation import Beside, rectified
-    from ganvas.networks.labels import Projection
+    from ganvas.networks.labels import LabelProjection
 
     base = (doubling.base_height, doubling.base_width)
     image_channels, norm = dimensions.image.channels, config.norm
@@ -207,7 +207,7 @@ def build_heads(
         "small_logit": Beside(nn.Conv2d(small, 1, base, bias=False), nn.Flatten()),
     }
     if config.uses_labels:
-        heads["projection"] = Projection(channels[-1], dimensions.num_labels, nn.Identity())
+        heads["projection"] = LabelProjection(channels[-1], dimensions.num_labels, nn.Identity())
     if config.decoders:
         heads["decoders"] = build_decoders(config, image_channels, doubling, channels, small)
     return heads

@@ -291,7 +291,7 @@ class ConcatenatedLabels(Stages):
 # -- Discriminators ------------------------------------------------------------------------------
 
 
-class Projection(nn.Module):
+class LabelProjection(nn.Module):
     """<embedding(y), h>, with h the features summed over the grid (Miyato 2018, eq. 3): (N,).
 
     Args:

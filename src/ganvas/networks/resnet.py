@@ -186,7 +186,7 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
 
     from ganvas.networks.blocks import glorot, named_sequential
     from ganvas.networks.growing import averaging
-    from ganvas.networks.labels import Projection, ProjectionDiscriminator
+    from ganvas.networks.labels import LabelProjection, ProjectionDiscriminator
 
     image, doubling, norm = dimensions.image, dimensions.doubling, config.norm
     halvings = doubling.doublings - DOUBLINGS_LEFT[config.final_grid]
@@ -212,7 +212,7 @@ def build_discriminator(config: ResNetDiscriminator, dimensions: Dimensions) -> 
     if not config.uses_labels:
         return named_sequential(stages)
     deviation = math.sqrt(2 / (channels + dimensions.num_labels))  # Glorot's
-    projection = Projection(channels, dimensions.num_labels, nn.ReLU(), deviation)
+    projection = LabelProjection(channels, dimensions.num_labels, nn.ReLU(), deviation)
     return ProjectionDiscriminator(stages, projection)
 
 

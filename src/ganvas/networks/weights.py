@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 from ganvas.networks.labels import GainsAndBiases
 from ganvas.precision import without_autocast
 
-Filtering = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
+FilterLayer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 """Layers whose outputs are inner products with filters."""
 
 
@@ -39,7 +39,7 @@ def trainable_matrices(network: nn.Module) -> list[Tensor]:
     """
     stacks = []
     for layer in network.modules():
-        if not isinstance(layer, Filtering):
+        if not isinstance(layer, FilterLayer):
             continue
         weight = layer.weight
         if parametrize.is_parametrized(layer, "weight"):

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ganvas.objectives.augment_random import WITH_ALPHA, Draw, Policy, grid_of
-from ganvas.objectives.image_change import Change, change_images
+from ganvas.objectives.image_transform import ImageTransform, transform_images
 
 SHIFT = 0.125
 """Largest integer translation, and standard deviation of fractional ones, relative to the side."""
@@ -108,12 +108,12 @@ def transform(images: Tensor, quantities: Tensor) -> Tensor:
         quantities, [2, 12, 4, 3, 1, 4, 3]
     )
     mirror, luma = signs
-    change = Change(
+    chosen = ImageTransform(
         affine_map(images, mirror, turns, factors, moves),
         *colour_change(images.shape[1], luma, *colour, *brightness),
         outside_of_hole(images, *hole),
     )
-    return change_images(images, change)
+    return transform_images(images, chosen)
 
 
 augment = Policy(transform, DRAWS, UNIFORM, NORMAL)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from ganvas.networks import Reconstructing
 from ganvas.precision import Precision
 
-Network = Callable[[Tensor], Tensor]
-"""A player as a function of one tensor; labels, where it takes some, are bound already."""
+BoundNetwork = Callable[[Tensor], Tensor]
+"""A player, or a part of one, as a function of one tensor: its labels are bound, so losses and
+penalties never learn of them."""
 
 Reconstruct = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """`networks.Reconstructing.reconstruct`, with the labels bound."""
@@ -48,7 +49,7 @@ class DiscriminatorBatch:
     """(N, C, H, W), how far DRAGAN's penalty may move each pixel; empty when it is not due."""
     logit_averages: Tensor
     """(2,) moving averages of the mean logits, real and fake; empty if no penalty uses them."""
-    discriminator: Network
+    discriminator: BoundNetwork
     """images (N, C, H, W) -> logits (N,) or (N, K), with the labels bound."""
     penalty_weights: Mapping[str, float | Tensor]
     """The weight of each penalty that is due, by name; its `every` is included."""

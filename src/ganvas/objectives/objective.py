@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ganvas.objectives import constraints, lecam, weighted
-from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct
+from ganvas.objectives.batch import BoundNetwork, DiscriminatorBatch, Reconstruct
 from ganvas.objectives.losses import LOSSES, Loss
 from ganvas.objectives.packing import pack
 from ganvas.objectives.penalties import PENALTIES, dragan_noise, reconstruction
@@ -69,7 +69,7 @@ class Objective:
         self,
         real: Tensor,
         fake: Tensor,
-        discriminator: Network,
+        discriminator: BoundNetwork,
         *,
         labels: Tensor | None = None,
         logit_averages: Tensor | None = None,
@@ -114,7 +114,7 @@ class Objective:
         penalties = weighted.weighted_means(self.penalties, batch, batch.penalty_weights)
         return {"adversarial": loss.mean(), **penalties}
 
-    def generator_terms(self, discriminator: Network, fake: Tensor, real: Tensor) -> Terms:
+    def generator_terms(self, discriminator: BoundNetwork, fake: Tensor, real: Tensor) -> Terms:
         """The generator's adversarial loss on its own images (N, C, H, W), with their history;
         `real` is used only by losses that compare the two (`generator_sees_real`)."""
         fake_logits = discriminator(pack(fake, self.pac))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ganvas.objectives.batch import Network
+from ganvas.objectives.batch import BoundNetwork
 from ganvas.processes import ProcessGroup
 from ganvas.randomness import draw_normal
 
@@ -18,9 +18,9 @@ from ganvas.randomness import draw_normal
 class StyleSteps(NamedTuple):
     """The two steps of a generator with a style space, with the labels bound."""
 
-    styles: Network
+    styles: BoundNetwork
     """latents (N, Z) -> styles (N, L, S), mixed if training mixes them."""
-    synthesise: Network
+    synthesise: BoundNetwork
     """styles (N, L, S) -> images (N, C, H, W)."""
 
 
@@ -30,7 +30,7 @@ class GeneratorPass:
 
     latents: Tensor
     """(N, Z); requires grad."""
-    generator: Network
+    generator: BoundNetwork
     """latents (N, Z) -> images (N, C, H, W), with the labels bound."""
     matrices: Sequence[Tensor]
     """The weights that train, (M, filters, inputs) for each convolution and linear layer."""

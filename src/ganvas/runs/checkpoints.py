@@ -1,6 +1,9 @@
-"""The networks in a checkpoint of a run."""
+"""What a checkpoint of a run holds: its networks, and how far they have grown."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -14,6 +17,15 @@ from ganvas.tensor_file import select_prefix
 
 NETWORKS = ("generator", "discriminator", "ema")
 """By the names that a checkpoint gives them."""
+
+
+def later_doublings_in(values: Mapping[str, Any]) -> int:
+    """How often the size of a checkpoint's networks was still to double.
+
+    Args:
+        values: those of the checkpoint; those of ganvas 0.5 and before do not say it.
+    """
+    return int(values.get("later_doublings", 0))
 
 
 def networks_in(

@@ -51,7 +51,7 @@ def prepare_for(
             f"{recipe.batch}. Add images, or train with a smaller batch "
             f"(--batch {max(2, usable // 2)})"
         )
-    check_held_out(recipe, prepared)
+    check_can_adapt(recipe, prepared)
     return prepared
 
 
@@ -62,7 +62,7 @@ def with_measured_range(recipe: Recipe, prepared: PreparedData) -> Recipe:
     return dataclasses.replace(recipe, data=data)
 
 
-def check_held_out(recipe: Recipe, prepared: PreparedData) -> None:
+def check_can_adapt(recipe: Recipe, prepared: PreparedData) -> None:
     """Raise a `DataError` if adaptive augmentation has too few held-out images to measure with."""
     if isinstance(recipe.augmentation, Adaptive) and len(prepared.held_out) < FEWEST_HELD_OUT:
         raise DataError(

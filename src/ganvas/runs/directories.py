@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ganvas import storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import Occupied, RunError
 from ganvas.hub_files import CONFIG_JSON, address_of, is_hub
 from ganvas.runs.file_names import RECIPE_JSON
+
+Made = TypeVar("Made")
 
 STUDY_JSON = "study.json"
 """The file that makes a directory a study (`studies/directory.py`)."""
@@ -100,6 +104,24 @@ def check_new_run(directory: Path) -> None:
         )
     check_unused(directory)
     storage.check_can_write(directory)
+
+
+def in_first_free(stem: Path, create: Callable[[Path], Made]) -> Made:
+    """What `create` makes in STEM-N with the smallest free N. Other processes may do so at once.
+
+    Args:
+        create: makes a directory, or raises `Occupied` where another process was faster.
+
+    Raises:
+        RunError: `create` cannot write it.
+    """
+    number = 1
+    while True:
+        directory = stem.with_name(f"{stem.name}-{number}")
+        if not os.path.lexists(directory):
+            with suppress(Occupied):
+                return create(directory)
+        number += 1
 
 
 def check_new_folder(out: Path) -> None:

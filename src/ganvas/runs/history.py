@@ -139,7 +139,7 @@ def failing_spans(findings: list[Record]) -> list[tuple[int, float]]:
     """The spans of failing findings, in images seen, [begin, end); infinity if still open.
 
     Args:
-        findings: the records of findings.jsonl (see `training.watch`).
+        findings: the records of findings.jsonl (see `training.monitor`).
     """
     spans: dict[str, tuple[int, float]] = {}
     closed = []

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ganvas import json_files, locks, notebook, storage, tensor_file
 from ganvas.command_line import ganvas_command
 from ganvas.data.held_out import FEWEST_HELD_OUT
-from ganvas.errors import Occupied, RunError
+from ganvas.errors import RunError
 from ganvas.health.finding import describe_event
 from ganvas.metrics.names import more_is_better, parse_metrics
 from ganvas.networks import ImageShape
@@ -26,6 +25,7 @@ from ganvas.runs.file_names import (
     FINDINGS_JSONL,
     GENERATOR,
     HISTORY_JSONL,
+    LABEL_CONFUSION_JSON,
     RECIPE_JSON,
     SAMPLES,
     SCORES_JSONL,
@@ -59,7 +59,11 @@ CheckpointContent = tuple[Mapping[str, "Tensor"], Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Run:
-    """One training run on disk. `create` makes a new one, `open` finds one."""
+    """One training run on disk. `create` makes a new one, `open` finds one.
+
+    A method that reads a file raises a `RunError` where the file is missing or damaged; of history,
+    scores and findings, damaged lines are left out. One that writes raises it where it cannot.
+    """
 
     directory: Path
 
@@ -103,29 +107,6 @@ class Run:
             if plan is not None:
                 plan.write(draft)
         return cls(directory)
-
-    @classmethod
-    def create_numbered(
-        cls,
-        stem: Path,
-        recipe: Recipe,
-        environment: Mapping[str, Any],
-        data: Mapping[str, Any],
-        start: CheckpointContent | None = None,
-        plan: Tuning | TimeLimit | None = None,
-    ) -> Run:
-        """Make STEM-N with the smallest free N. Other processes may do the same at once.
-
-        Raises:
-            RunError: the directory cannot be written.
-        """
-        number = 1
-        while True:
-            directory = stem.with_name(f"{stem.name}-{number}")
-            if not os.path.lexists(directory):
-                with suppress(Occupied):
-                    return cls.create(directory, recipe, environment, data, start, plan)
-            number += 1
 
     @classmethod
     def open(cls, directory: Path | str) -> Run:
@@ -203,7 +184,7 @@ class Run:
         shape = ImageShape(**self.read_data()["shape"])
         if not 1 <= shape.channels <= 4 or shape != self.read_recipe().image_shape(shape.channels):
             raise RunError(
-                f"{self.directory / 'data.json'} is damaged: its images of {shape} are not those "
+                f"{self.directory / DATA_JSON} is damaged: its images of {shape} are not those "
                 f"of {RECIPE_JSON} beside it"
             )
         return shape
@@ -226,7 +207,7 @@ class Run:
         Raises:
             RunError: the file is damaged.
         """
-        path = self.directory / "label-confusion.json"
+        path = self.directory / LABEL_CONFUSION_JSON
         if not path.is_file():
             return None
         table = json_files.read_table(path, LabelConfusionTable)
@@ -237,7 +218,7 @@ class Run:
 
     def write_label_confusion(self, confusion: LabelConfusionTable) -> None:
         """Replace label-confusion.json."""
-        json_files.write_json(self.directory / "label-confusion.json", dict(confusion))
+        json_files.write_json(self.directory / LABEL_CONFUSION_JSON, dict(confusion))
 
     def read_status(self) -> SavedStatus:
         """How far the run is, and how it ended."""
@@ -263,7 +244,7 @@ class Run:
 
     @property
     def scores(self) -> History:
-        """The scores of generated images, one per record (see `evaluation.Score`)."""
+        """The scores of generated images, one per record (see `ganvas.Score`)."""
         return History(self.directory / SCORES_JSONL, ScoreRecord)
 
     @property

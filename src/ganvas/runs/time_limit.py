@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganvas import json_files
-
-TIME_JSON = "time.json"
+from ganvas.runs.file_names import TIME_JSON
 
 
 @dataclass(frozen=True)

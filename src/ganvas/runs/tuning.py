@@ -11,9 +11,7 @@ from typing import Literal
 from ganvas import json_files
 from ganvas.formatting import format_list, format_number
 from ganvas.health.finding import HealthStatus
-
-TUNING_JSON = "tuning.json"
-"""In the directory of a run that was started with `--tune`."""
+from ganvas.runs.file_names import TUNING_JSON
 
 
 @dataclass(frozen=True)

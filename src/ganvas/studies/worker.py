@@ -202,7 +202,7 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> tuple[list[Re
         return list(recorded.values()), {}
     generator = load(run, job.device)
     prepared = reference_images(run, job.data, quiet=True)
-    measurement = measure(
+    result = measure(
         generator,
         prepared,
         run.read_recipe().data,
@@ -211,8 +211,8 @@ def final_scores(run: Run, job: Job, directory: StudyDirectory) -> tuple[list[Re
         job.seed,
         InterruptibleFeedback(),
     )
-    record_scores(run, measurement.scores, generator.images_seen, while_training=False)
-    return [score.to_json() for score in measurement.scores], measurement.failures
+    record_scores(run, result.scores, generator.images_seen, while_training=False)
+    return [score.to_json() for score in result.scores], result.failures
 
 
 def recorded_scores(run: Run, samples: int, seed: int) -> dict[str, Record]:

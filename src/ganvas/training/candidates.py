@@ -25,7 +25,7 @@ PART = 10
 """All candidates together see one n-th of the budget."""
 PROBES = 10
 """At least so many probes of a candidate, the last at its end, so that a weak symptom can last."""
-CLEARLY = 0.8
+CLEARLY_BETTER = 0.8
 """Another value is taken for clearly better than the recipe's own where its distance is below so
 many times that of the own: early scores of healthy runs say little (docs/tune.md)."""
 
@@ -124,7 +124,7 @@ def recipe_of(candidate: Candidate, tuning: Tuning, recipe: Recipe) -> Recipe:
     )
 
 
-def choose(tuning: Tuning) -> Tuning:
+def choose_candidate(tuning: Tuning) -> Tuning:
     """The tuning with a chosen candidate; unchanged where all are dropped.
 
     The recipe's own value stays, unless it is dropped, or another has a clearly better score and no
@@ -153,7 +153,8 @@ def choose(tuning: Tuning) -> Tuning:
         return replace(tuning, chosen=OWN, why=why)
     rivals = [index for index in kept if outcomes[index].verdict != "watch"]
     best = min([OWN, *rivals], key=rank)
-    limit = f"{format_number(CLEARLY * own.score)}, {CLEARLY:g} times that of the recipe's own"
-    if rank(best)[0] < CLEARLY * own.score:
-        return replace(tuning, chosen=best, why=f"its {tuning.metric} is below {limit}")
-    return replace(tuning, chosen=OWN, why=f"no other {tuning.metric} is below {limit}")
+    limit = CLEARLY_BETTER * own.score
+    below = f"below {format_number(limit)}, {CLEARLY_BETTER:g} times that of the recipe's own"
+    if rank(best)[0] < limit:
+        return replace(tuning, chosen=best, why=f"its {tuning.metric} is {below}")
+    return replace(tuning, chosen=OWN, why=f"no other {tuning.metric} is {below}")

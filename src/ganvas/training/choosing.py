@@ -44,8 +44,8 @@ from ganvas.training.pace import Pace, measure_pace
 
 EVALUATIONS = 4
 """Scores while training, the last one at the end."""
-SHARE = 0.1
-"""The part of a time that all scores may take; fewer are made where they would take more."""
+SCORING_FRACTION = 0.1
+"""Of a given time, what all scores may take; fewer are made where they would take more."""
 METRICS = ("fd-lite0", "swd")
 """The first one that is installed finds the best checkpoint."""
 
@@ -109,6 +109,26 @@ def choose(
     settings = settings or DataSettings()
     size = () if chooses_size else ("--size", format_image_size(settings.size))
     inspection = inspect_images(str(data), settings, size, quiet, verify)
+    return choose_for(inspection, seconds, images, device=device, quiet=quiet, fits=fits)
+
+
+def choose_for(
+    inspection: Inspection,
+    seconds: float | None = None,
+    images: int | None = None,
+    *,
+    device: str = "auto",
+    quiet: bool = False,
+    fits: Callable[[Recipe], bool] | None = None,
+) -> Choice:
+    """`choose` for images that were inspected (`inspect_images`), with its other arguments.
+
+    Args:
+        seconds, images: a budget, one or none.
+
+    Raises:
+        DataError: no row of the table suits the images.
+    """
     recommendation = recommend(inspection, images, fits)
     check_suits(inspection, recommendation)
     recipe = recommendation.build()
@@ -184,7 +204,7 @@ def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recip
     """The recipe with as many scores as may be made in a time, and a line if these are fewer."""
     if recipe.evaluation.every == 0:
         return recipe, None
-    count = min(EVALUATIONS, int(SHARE * seconds / max(pace.score_seconds, 1e-9)))
+    count = min(EVALUATIONS, int(SCORING_FRACTION * seconds / max(pace.score_seconds, 1e-9)))
     training = seconds - count * pace.score_seconds
     every = math.ceil(training * pace.images_per_second / count) if count else 0
     recipe = replace(recipe, evaluation=replace(recipe.evaluation, every=every))
@@ -194,8 +214,8 @@ def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recip
     unknown = "" if count else "; so no best checkpoint will be known"
     return recipe, (
         f"{scores} while training, not {EVALUATIONS}: one takes about "
-        f"{format_estimate(pace.score_seconds)}, and all may take {format_percent(SHARE)} of the "
-        f"time{unknown}"
+        f"{format_estimate(pace.score_seconds)}, and all may take "
+        f"{format_percent(SCORING_FRACTION)} of the time{unknown}"
     )
 
 

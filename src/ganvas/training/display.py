@@ -23,6 +23,7 @@ from ganvas.progress import Progress
 from ganvas.recipes import Recipe
 from ganvas.recipes.first_shapes import enough_for_shapes
 from ganvas.runs import Run
+from ganvas.runs.file_names import DATA_JSON
 from ganvas.runs.history import Record
 from ganvas.terminal import printable
 from ganvas.training.engine import Compiled
@@ -171,7 +172,7 @@ def log_start(
     """Print what will be trained, on what and where."""
     listeners.message(prepared.summary())
     if prepared.unusable:
-        listeners.message(f"files that were left out, and why: {run.directory / 'data.json'}")
+        listeners.message(f"files that were left out, and why: {run.directory / DATA_JSON}")
     sizes = [
         sum(weight.numel() for weight in network.parameters()) / 1e6
         for network in (state.generator, state.discriminator)

@@ -21,12 +21,10 @@ from ganvas.errors import (
     DataError,
     Diverged,
     Interrupted,
-    RankLost,
     RecipeError,
     RunError,
     Unhealthy,
 )
-from ganvas.notebook import in_notebook
 from ganvas.precision import Precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe, recipe_json
@@ -35,30 +33,6 @@ from ganvas.runs import Run
 from ganvas.runs.file_names import RECIPE_JSON, RUNS
 from ganvas.torchrun import launch
 from ganvas.training.state import TrainState
-
-
-def interrupted_error(run: Run, state: TrainState) -> Interrupted:
-    """The error of a run that was stopped on request."""
-    return Interrupted(
-        f"saved at {state.images_seen:,} images; newest samples: "
-        f"{run.sample_path(state.images_seen)}; "
-        f"go on with: {resume_command(run)}"
-    )
-
-
-def resume_command(run: Run) -> str:
-    """What resumes a run: a command, or in a notebook a line of Python."""
-    if in_notebook():
-        return f"run = ganvas.resume({str(run.directory)!r})"
-    return ganvas_command("resume", run.directory)
-
-
-def rank_lost_error(run: Run, error: RankLost) -> RankLost:
-    """The error of a run that has lost one of its processes."""
-    return RankLost(
-        f"{error}, and the run ends at its last checkpoint. Continue it with any number of "
-        f"processes: {ganvas_command('resume', run.directory)}"
-    )
 
 
 def run_lock(run: Run, processes: ProcessGroup) -> AbstractContextManager[None]:

@@ -20,7 +20,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
-from ganvas.generators.files import later_doublings_in, load, read_description
+from ganvas.generators.files import load, read_description
 from ganvas.hub_files import (
     CONFIG_JSON,
     DISCRIMINATOR_FILE,
@@ -32,7 +32,7 @@ from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
-from ganvas.runs.checkpoints import networks_in
+from ganvas.runs.checkpoints import later_doublings_in, networks_in
 from ganvas.runs.directories import is_run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at

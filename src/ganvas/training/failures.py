@@ -1,5 +1,5 @@
-"""Failures that end training, and their messages: divergence, failing health, a lack of memory or
-of room on the disk."""
+"""What ends training before its budget, and the messages: a signal, a lost process, divergence,
+failing health, a lack of memory or of room on the disk."""
 
 from __future__ import annotations
 
@@ -9,14 +9,38 @@ from contextlib import contextmanager
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
-from ganvas.errors import Diverged, OutOfMemory, RunError, Unhealthy
+from ganvas.errors import Diverged, Interrupted, OutOfMemory, RankLost, RunError, Unhealthy
+from ganvas.notebook import in_notebook
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.storage import is_full
 from ganvas.training.batch_size import BatchSizeFinder, ran_out
-from ganvas.training.distributed import resume_command
 from ganvas.training.monitor import HealthMonitor
 from ganvas.training.state import TrainState
+
+
+def interrupted_error(run: Run, state: TrainState) -> Interrupted:
+    """The error of a run that was stopped on request."""
+    return Interrupted(
+        f"saved at {state.images_seen:,} images; newest samples: "
+        f"{run.sample_path(state.images_seen)}; "
+        f"go on with: {resume_command(run)}"
+    )
+
+
+def resume_command(run: Run) -> str:
+    """What resumes a run: a command, or in a notebook a line of Python."""
+    if in_notebook():
+        return f"run = ganvas.resume({str(run.directory)!r})"
+    return ganvas_command("resume", run.directory)
+
+
+def rank_lost_error(run: Run, error: RankLost) -> RankLost:
+    """The error of a run that has lost one of its processes."""
+    return RankLost(
+        f"{error}, and the run ends at its last checkpoint. Continue it with any number of "
+        f"processes: {ganvas_command('resume', run.directory)}"
+    )
 
 
 @contextmanager

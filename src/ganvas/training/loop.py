@@ -10,9 +10,13 @@ from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.training.clock import Clock, replan_on_all
 from ganvas.training.display import Display
-from ganvas.training.distributed import interrupted_error, rank_lost_error
 from ganvas.training.due import Due
-from ganvas.training.failures import report_divergence, unhealthy_error
+from ganvas.training.failures import (
+    interrupted_error,
+    rank_lost_error,
+    report_divergence,
+    unhealthy_error,
+)
 from ganvas.training.forecast import ShapesForecastListener
 from ganvas.training.grids import draw_samples
 from ganvas.training.growing import grow_if_due

@@ -11,11 +11,11 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import ArgumentError, RunError, is_out_of_memory
 from ganvas.formatting import format_count
-from ganvas.generators.files import later_doublings_in
 from ganvas.precision import resumed_precision
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import OnFailure, Recipe, checked
 from ganvas.runs import Run
+from ganvas.runs.checkpoints import later_doublings_in
 from ganvas.tensor_file import Tensors
 from ganvas.training.distributed import agree_on_precision, check_same_state
 from ganvas.training.earlier_run import take_weights

@@ -21,7 +21,7 @@ from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import describe_data
-from ganvas.runs.directories import check_new_run
+from ganvas.runs.directories import check_new_run, in_first_free
 from ganvas.runs.file_names import RUNS
 from ganvas.runs.history import Record
 from ganvas.runs.run import CheckpointContent
@@ -126,14 +126,16 @@ def new_run(
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
-    def create() -> str:
-        about = describe_data(data)
-        if out is not None:
-            return str(Run.create(Path(out), recipe, environment, about, start, plan).directory)
-        stem = RUNS / native_path(f"{recipe.name}-{data.name}")
-        return str(Run.create_numbered(stem, recipe, environment, about, start, plan).directory)
+    def create(directory: Path) -> Run:
+        return Run.create(directory, recipe, environment, describe_data(data), start, plan)
 
-    return Run(Path(processes.broadcast_object(create)))
+    def create_named() -> str:
+        if out is not None:
+            return str(create(Path(out)).directory)
+        stem = RUNS / native_path(f"{recipe.name}-{data.name}")
+        return str(in_first_free(stem, create).directory)
+
+    return Run(Path(processes.broadcast_object(create_named)))
 
 
 @contextmanager

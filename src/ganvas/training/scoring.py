@@ -8,7 +8,7 @@ from ganvas.data.prepared import PreparedData
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
 from ganvas.evaluation.failures import failure_lines
-from ganvas.evaluation.measure import Measurement, measure
+from ganvas.evaluation.measure import ScoringResult, measure
 from ganvas.evaluation.score import Score
 from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
@@ -31,7 +31,7 @@ def check_can_score(recipe: Recipe, data: PreparedData) -> list[str]:
     metrics = parse_metrics(recipe.evaluation.metrics)
     failures = unavailable_metrics(metrics, data, recipe.evaluation.samples)
     if len(failures) == len(metrics):
-        Measurement([], failures).check()
+        ScoringResult([], failures).check()
     return [f"warning: {line}" for line in failure_lines(failures)]
 
 
@@ -64,9 +64,9 @@ def score_ema(
     )
     metrics, n = parse_metrics(recipe.evaluation.metrics), recipe.evaluation.samples
     feedback = ScoringFeedback(listeners)
-    measurement = measure(
+    result = measure(
         generator, data, recipe.data, metrics, n, state.seed, feedback, state.processes
     )
-    for line in failure_lines(measurement.failures):
+    for line in failure_lines(result.failures):
         listeners.message(f"warning: at {state.images_seen:,} images {line}")
-    return measurement.scores
+    return result.scores

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ganvas.networks import Role, average_heads, bind_labels
 from ganvas.networks.styles import StyleBased, StyleMixing, training_styles
 from ganvas.networks.weights import trainable_matrices
-from ganvas.objectives.batch import DiscriminatorBatch, Network, Reconstruct, bind_reconstruct
+from ganvas.objectives.batch import BoundNetwork, DiscriminatorBatch, Reconstruct, bind_reconstruct
 from ganvas.objectives.objective import Objective
 from ganvas.objectives.regularisers import GeneratorPass, StyleSteps
 from ganvas.objectives.weighted import weighted_means
@@ -98,7 +98,7 @@ class StepFunctions:
 
         return generate
 
-    def discriminator(self, *labels: Tensor) -> Network:
+    def discriminator(self, *labels: Tensor) -> BoundNetwork:
         """The discriminator in the dtype of training, with the labels bound if it takes some."""
         network = self._state.precision.through(self._state.discriminator)
         return bind_labels(network, *labels)

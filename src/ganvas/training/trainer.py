@@ -89,26 +89,25 @@ def train(
 ) -> Run:
     """Train a GAN on images and leave everything in a run directory.
 
-    Started by torchrun, the processes share every batch, and process 0 writes; restarted after a
-    failure, they resume from the last checkpoint. Several threads may train a run each.
+    Processes of torchrun share every batch; restarted after a failure, they resume from the last
+    checkpoint. Several threads may train a run each.
 
     Args:
-        recipe: what to train, e.g. `ganvas.recipes.dcgan()`; the name of a recipe or its file;
-            auto, which chooses for these images and this machine; or what `ganvas.choose` returned.
+        recipe: e.g. `ganvas.recipes.dcgan()`; the name of a recipe, or its file; auto, which
+            chooses for these images and this machine; or what `ganvas.choose` returned.
         data: a folder, .zip, .tar, .npz, .npy, .parquet, a folder of IDX files, hf:OWNER/NAME:SPLIT
             of the hub, `fashion`, or generated: ring, grid, swiss-roll, stacked:DATA.
         out: the run directory, which must not exist; None makes runs/RECIPE-DATA-N.
         start_from: an earlier run, or hf:OWNER/NAME of the hub, whose weights are taken where they
             fit by name and shape. The name of a recipe then means its `for_trained_weights`.
         time: train for this long, not for `recipe.images`: 90s, 10m, 1h30m, or seconds. Scores and
-            checkpoints count, preparation does not. A few measured seconds give the budget in
-            images, with which schedules end; it is corrected while training.
+            checkpoints count, preparation does not. Schedules end with it.
         seed: decides weights, order and latents. The same seed gives the same bits on the same
             machine, with the same versions and number of torch's threads.
         device: auto, cpu, cuda, cuda:1, mps.
         deterministic: make CUDA repeat itself bit for bit (the CPU does anyway).
-        compile: auto captures the step as CUDA graphs where there is CUDA; on compiles it too, on
-            every device; off lets Python launch every kernel.
+        compile: auto captures the step as CUDA graphs; on compiles it too, also on a CPU; off does
+            neither.
         log: loggers that follow the run: tensorboard, wandb, mlflow, trackio.
         quiet: print nothing.
         verify: read every image file again, even where size and time stamp are unchanged.

@@ -30,15 +30,10 @@ from ganvas.recipes import Recipe
 from ganvas.runs import Run
 from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, STATUS_JSON
 from ganvas.runs.tuning import CandidateOutcome, Tuning, candidate_directory, read_tuning
-from ganvas.training.candidates import OWN, choose, recipe_of, with_values
+from ganvas.training.candidates import OWN, choose_candidate, recipe_of, with_values
 from ganvas.training.display import Display
-from ganvas.training.distributed import (
-    check_batch_norm_samples,
-    rank_lost_error,
-    resume_command,
-    run_lock,
-)
-from ganvas.training.failures import report_out_of_memory
+from ganvas.training.distributed import check_batch_norm_samples, run_lock
+from ganvas.training.failures import rank_lost_error, report_out_of_memory, resume_command
 from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.listeners import Listener, Listeners
 from ganvas.training.loop import fit
@@ -100,7 +95,7 @@ class Candidates:
             recipe, tuning = self.run.read_recipe(), read_tuning(self.run.directory)
             assert tuning is not None
             self.display.message(tuning.headline)
-            tuning = choose(self._try_all(recipe, tuning))
+            tuning = choose_candidate(self._try_all(recipe, tuning))
             if tuning.chosen is None:
                 raise all_fail(self.run, tuning, self.processes)
             if self.processes.is_main:
@@ -160,7 +155,7 @@ class Candidates:
             return outcome
         generator = generator_in_training(recipe, state.ema, self.data, state.images_seen)
         with self.display.active():
-            measurement = measure(
+            result = measure(
                 generator,
                 self.data,
                 recipe.data,
@@ -171,7 +166,7 @@ class Candidates:
                 self.processes,
             )
         score = self.processes.broadcast_object(
-            lambda: next((score.value for score in measurement.scores), None)
+            lambda: next((score.value for score in result.scores), None)
         )
         return dataclasses.replace(outcome, score=score)
 

@@ -344,7 +344,9 @@ def test_colours_of_16_bit_files_are_cut_to_their_upper_8_bits() -> None:
         (" 0.25 : .5", (0.25, 0.5)),
     ],
 )
-def test_ranges_as_text(text: str, expected: tuple[float, float] | None) -> None:
+def test_a_pixel_range_is_the_same_as_text_and_back(
+    text: str, expected: tuple[float, float] | None
+) -> None:
     found = parse_pixel_range(text)
     assert found == expected
     assert found is None or parse_pixel_range(str(found)) == found

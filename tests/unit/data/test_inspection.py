@@ -96,7 +96,7 @@ def test_preparation_leaves_out_exactly_what_inspection_lists(mixed: Path, tmp_p
     assert prepared.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_lines_for_people(mixed: Path) -> None:
+def test_people_read_what_is_there_and_what_cannot_be_used(mixed: Path) -> None:
     text = "\n".join(check(mixed).lines())
     parts = "5 to train on, 1 held out for scores"
     assert text.startswith(f"photos: 6 images at 64x64: {parts}      median size 100x100, ")

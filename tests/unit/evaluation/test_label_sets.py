@@ -15,7 +15,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation.evaluate import default_metrics
 from ganvas.evaluation.label_sets import labels_of_samples
-from ganvas.evaluation.measure import Measurement, measure
+from ganvas.evaluation.measure import ScoringResult, measure
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
 from ganvas.labels import LabelSet
@@ -75,7 +75,7 @@ def generator_of(
     return TrainedGenerator(Drawing(swaps), data.shape, 1, images_seen=7, label_set=label_set)
 
 
-def measured(generator: TrainedGenerator, data: PreparedData, *names: str) -> Measurement:
+def measured(generator: TrainedGenerator, data: PreparedData, *names: str) -> ScoringResult:
     quiet = TerminalFeedback(quiet=True)
     return measure(generator, data, SETTINGS, parse_metrics(names), SAMPLES, 0, quiet)
 

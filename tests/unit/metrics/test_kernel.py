@@ -85,7 +85,7 @@ def test_the_interval_is_as_wide_as_new_samples_vary(shift: float, n: int) -> No
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.25)
 
 
-def test_degenerate_sets() -> None:
+def test_degenerate_sets_warn_or_are_refused() -> None:
     estimate = kernel_distance(draw(50, 4, 0), torch.zeros(50, 4), 0)
     assert estimate.warnings == ("all 50 generated samples are identical",)
     with pytest.raises(GanvasError, match="real: at least 4 samples are needed, got 3"):

@@ -192,7 +192,7 @@ def test_a_field_decides_how_many_convolutions_each_resolution_has() -> None:
 # -- Reconstruction --------------------------------------------------------------------------------
 
 
-def test_quadrants_in_order() -> None:
+def test_each_quarter_of_the_uniform_range_takes_one_quadrant() -> None:
     images = torch.arange(4 * 4 * 6).reshape(4, 1, 4, 6)
     uniform = torch.tensor([0.1, 0.26, 0.6, 0.99])[:, None, None, None]
     top, bottom, left, right = slice(2), slice(2, 4), slice(3), slice(3, 6)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganvas.objectives.image_change import Change, change_images
+from ganvas.objectives.image_transform import ImageTransform, transform_images
 from ganvas.objectives.resampling import add_resampled, resample
 
 SIZES = [(16, 16), (7, 7), (12, 20), (1, 5)]
@@ -61,40 +61,40 @@ def test_images_are_those_of_indexing_and_the_transpose_is_its_gradient(
     torch.testing.assert_close(add_resampled(upstream.clone(), affine), gradient)
 
 
-def change(channels: int, height: int, width: int, count: int = 4) -> Change:
+def transform(channels: int, height: int, width: int, count: int = 4) -> ImageTransform:
     matrix, offset = drawn(count, channels, channels), drawn(count, channels, 1)
-    return Change(maps(count), matrix, offset, drawn(count, 1, height * width))
+    return ImageTransform(maps(count), matrix, offset, drawn(count, 1, height * width))
 
 
-def changed_by_hand(images: Tensor, change: Change) -> Tensor:
-    coloured = change.matrix @ by_hand(images, change.affine).flatten(2) + change.offset
-    return (coloured * change.mask).view_as(images)
+def transformed_by_hand(images: Tensor, transform: ImageTransform) -> Tensor:
+    coloured = transform.matrix @ by_hand(images, transform.affine).flatten(2) + transform.offset
+    return (coloured * transform.mask).view_as(images)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_change_resamples_colours_and_cuts_and_so_do_its_derivatives(channels: int) -> None:
-    images, done = drawn(4, channels, 8, 6).requires_grad_(), change(channels, 8, 6)
+def test_a_transform_resamples_colours_and_cuts_and_so_do_its_derivatives(channels: int) -> None:
+    images, done = drawn(4, channels, 8, 6).requires_grad_(), transform(channels, 8, 6)
     upstream = drawn(*images.shape).flip(0).requires_grad_()
     results = []
-    for function in (change_images, changed_by_hand):
-        changed = function(images, done)
-        (gradient,) = torch.autograd.grad(changed.square(), images, upstream, create_graph=True)
+    for function in (transform_images, transformed_by_hand):
+        transformed = function(images, done)
+        (gradient,) = torch.autograd.grad(transformed.square(), images, upstream, create_graph=True)
         seconds = torch.autograd.grad(gradient.square().sum(), (images, upstream))
-        results.append((changed, gradient, *seconds))
+        results.append((transformed, gradient, *seconds))
     torch.testing.assert_close(*results)
 
 
-def test_derivatives_of_a_change_equal_finite_differences() -> None:
-    images, done = drawn(2, 3, 5, 4).requires_grad_(), change(3, 5, 4, count=2)
-    assert torch.autograd.gradcheck(lambda images: change_images(images, done), images)
-    assert torch.autograd.gradgradcheck(lambda images: change_images(images, done), images)
+def test_derivatives_of_a_transform_equal_finite_differences() -> None:
+    images, done = drawn(2, 3, 5, 4).requires_grad_(), transform(3, 5, 4, count=2)
+    assert torch.autograd.gradcheck(lambda images: transform_images(images, done), images)
+    assert torch.autograd.gradgradcheck(lambda images: transform_images(images, done), images)
 
 
 def test_the_memory_layout_changes_nothing() -> None:
-    images, done = drawn(4, 3, 8, 8), change(3, 8, 8)
+    images, done = drawn(4, 3, 8, 8), transform(3, 8, 8)
     other = images.contiguous(memory_format=torch.channels_last).requires_grad_()
     images = images.requires_grad_()
-    results = [change_images(inputs, done) for inputs in (images, other)]
+    results = [transform_images(inputs, done) for inputs in (images, other)]
     assert torch.equal(*results)
     upstream = drawn(*images.shape).contiguous(memory_format=torch.channels_last)
     gradients = [

@@ -9,7 +9,7 @@ import pytest
 from ganvas.errors import DataError
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
-from ganvas.runs.data import check_data_unchanged, check_held_out, describe_data
+from ganvas.runs.data import check_can_adapt, check_data_unchanged, describe_data
 from ganvas.schedules import Adaptive
 from tests.builders import run_files
 from tests.builders.tiny import tiny_data, tiny_recipe
@@ -29,8 +29,8 @@ def test_the_same_files_of_which_others_can_be_used_are_other_images(
 
 def test_adaptive_augmentation_needs_held_out_images() -> None:
     adaptive = tiny_recipe(augmentation=Adaptive())
-    check_held_out(adaptive, tiny_data(50, held_out=20))
-    check_held_out(tiny_recipe(augmentation=0.3), tiny_data(50))
+    check_can_adapt(adaptive, tiny_data(50, held_out=20))
+    check_can_adapt(tiny_recipe(augmentation=0.3), tiny_data(50))
     for held_out in (0, 19):
         with pytest.raises(DataError, match=rf"needs 20 of them, and there are {held_out}\. Hold"):
-            check_held_out(adaptive, tiny_data(50, held_out=held_out))
+            check_can_adapt(adaptive, tiny_data(50, held_out=held_out))

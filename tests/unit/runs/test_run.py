@@ -17,6 +17,7 @@ from ganvas.errors import Occupied, RunError
 from ganvas.networks import ImageShape
 from ganvas.recipes import CATALOG
 from ganvas.runs import Run
+from ganvas.runs.directories import in_first_free
 from ganvas.runs.status import SavedStatus
 from ganvas.runs.tables import LabelConfusionTable
 from tests.builders import run_files
@@ -141,8 +142,11 @@ class TestCreation:
         (tmp_path / "runs" / "dcgan-x-3").symlink_to("nowhere")
 
         def create(seed: int) -> Run:
-            stem = tmp_path / "runs" / "dcgan-x"
-            return Run.create_numbered(stem, recipe, run_files.environment(seed=seed), {})
+            environment = run_files.environment(seed=seed)
+            return in_first_free(
+                tmp_path / "runs" / "dcgan-x",
+                lambda directory: Run.create(directory, recipe, environment, {}),
+            )
 
         with ThreadPoolExecutor(4) as pool:
             runs = list(pool.map(create, range(4)))
@@ -172,7 +176,10 @@ class TestCreation:
     def test_a_file_called_runs_is_an_error_and_no_endless_search(self, tmp_path: Path) -> None:
         (tmp_path / "runs").touch()
         with pytest.raises(RunError, match="a file is in the way"):
-            Run.create_numbered(tmp_path / "runs" / "dcgan-x", CATALOG["dcgan"](), {}, {})
+            in_first_free(
+                tmp_path / "runs" / "dcgan-x",
+                lambda directory: Run.create(directory, CATALOG["dcgan"](), {}, {}),
+            )
 
     def test_the_current_folder_is_not_replaced_by_a_run(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ganvas.errors import RunError
-from ganvas.runs.tuning import TUNING_JSON, Candidate, CandidateOutcome, Tuning, read_tuning
+from ganvas.runs.file_names import TUNING_JSON
+from ganvas.runs.tuning import Candidate, CandidateOutcome, Tuning, read_tuning
 
 RATES = ("generator.learning_rate", "discriminator.learning_rate")
 FAILING = CandidateOutcome("failing", ("exploding-gradients: Single steps undo what was learnt.",))

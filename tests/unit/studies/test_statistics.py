@@ -107,7 +107,7 @@ def test_failures_are_worse_than_every_score() -> None:
     assert rank_sum_test(arm, arm).superiority == 0.5
 
 
-def test_holm_by_hand() -> None:
+def test_holm_multiplies_sorted_p_values_and_never_falls() -> None:
     """Four hypotheses, sorted 0.005, 0.01, 0.03, 0.04: times 4, 3, 2, 1, never falling."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.4, 0.6]) == pytest.approx([0.8, 0.8])

@@ -24,7 +24,7 @@ def never(*ends: float, failed: bool = False) -> list[RunObservation]:
     return [RunObservation(None, end, failed) for end in ends]
 
 
-def test_the_leukaemia_example() -> None:
+def test_the_curve_of_weeks_in_remission_is_that_of_the_textbooks() -> None:
     """Weeks in remission under 6-MP (Freireich 1963), the textbooks' table; median 23 weeks, its
     interval by log-log from 13 and open at the end."""
     result = time_to_quality(at(*SIX_MP) + never(*SIX_MP_CENSORED))

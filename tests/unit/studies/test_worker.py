@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ganvas.errors import Interrupted
-from ganvas.evaluation.measure import Measurement
+from ganvas.evaluation.measure import ScoringResult
 from ganvas.evaluation.score import Score
 from ganvas.extras import MissingExtra, check_extra
 from ganvas.recipes import CATALOG
@@ -93,7 +93,7 @@ def test_a_metric_that_cannot_be_measured_keeps_the_other_final_scores(
     run = Run.create(tmp_path / "run", CATALOG["dcgan"](), {"seed": 0}, {})
     monkeypatch.setattr(worker, "load", lambda *arguments: SimpleNamespace(images_seen=64))
     monkeypatch.setattr(worker, "reference_images", lambda *arguments, quiet: None)
-    monkeypatch.setattr(worker, "measure", lambda *arguments: Measurement([score], failures))
+    monkeypatch.setattr(worker, "measure", lambda *arguments: ScoringResult([score], failures))
     names = ("swd", "fd-inception")
     study = SimpleNamespace(metrics=names, scores=names, sample_count=100)
     job: Any = SimpleNamespace(seed=0, device="cpu", data="fashion")

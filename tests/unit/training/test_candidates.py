@@ -16,7 +16,7 @@ from ganvas.runs.tuning import Candidate, CandidateOutcome, Tuning
 from ganvas.schedules import Ramp
 from ganvas.training.candidates import (
     OWN,
-    choose,
+    choose_candidate,
     recipe_of,
     tuned_fields,
     with_tuning,
@@ -107,7 +107,7 @@ def chosen(*outcomes: tuple[HealthStatus, float | None]) -> tuple[int | None, st
         Candidate(factor, {"objective.clip_weights": "1"}, CandidateOutcome(verdict, score=score))
         for factor, (verdict, score) in zip((0.25, 1.0, 4.0), outcomes, strict=True)
     )
-    tuning = choose(Tuning(200, candidates, "swd"))
+    tuning = choose_candidate(Tuning(200, candidates, "swd"))
     return tuning.chosen, tuning.why
 
 

@@ -43,7 +43,7 @@ from ganvas.networks.labels import (
     LabelEmbedding,
     LabelledDiscriminator,
     LabelledLogit,
-    Projection,
+    LabelProjection,
     ProjectionDiscriminator,
 )
 from ganvas.networks.modulated import MappedLogit
@@ -75,7 +75,7 @@ BODIES: dict[type[nn.Module], tuple[str, ...]] = {
 """The layers on the residual branch of a block; a last ReLU does not change the bound."""
 TAKING_LABELS = (
     ProjectionDiscriminator,
-    Projection,
+    LabelProjection,
     LabelledDiscriminator,
     LabelledLogit,
     MappedLogit,
@@ -244,7 +244,7 @@ def labelled_bound(
             head, output = sequential_bound([logit], features, random, name)
             added, _ = sequential_bound([projection], features, random, name)
             return total * (head + added), output
-        case Projection():  # <e, sum over n places>: |e| sqrt(n), where all places agree
+        case LabelProjection():  # <e, sum over n places>: |e| sqrt(n), where all places agree
             slope, features = module_bound(module.activation, example, random, f"{name}.activation")
             longest = longest_row(module.embedding) * float(module.strength.value)
             return slope * longest * math.sqrt(features[0, 0].numel()), features.sum((1, 2, 3))

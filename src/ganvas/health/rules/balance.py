@@ -201,7 +201,7 @@ def discriminator_memorises(current: RuleInput) -> Condition | None:
 
 def augment(held_out_images: int | None) -> Remedy:
     """Augment with a probability that follows overfitting; a fixed one where a run would refuse
-    that (`runs.data.check_held_out`), or where it is not known."""
+    that (`runs.data.check_can_adapt`), or where it is not known."""
     fixed = raise_to("augmentation", 0.3, "augmented images are hard to memorise")
 
     def remedy(recipe: Recipe) -> Change | None:

@@ -58,20 +58,10 @@ def partial_collapse(current: RuleInput) -> Condition | None:
 
 
 def growth(current: RuleInput) -> tuple[LimitCheck, ...]:
-    """A check that excuses a collapse while diversity grows: runs start with similar images.
-
-    Compares the median of the newest three records with that of the three before, or fewer where
-    there are not so many. Returns a check of low severity where diversity grows, else nothing.
-    """
-    medians = current.medians(SAMPLES, over=3)
-    if medians is None:
-        return ()
-    newest, older = medians
-    limit = current.thresholds.growing_samples * older
-    if newest <= limit:
-        return ()
-    excuse = "diversity grows"
-    return (LimitCheck(MEDIAN_SAMPLES, newest, limit, abnormal="below", excuse=excuse),)
+    """A check that excuses a collapse while diversity grows: runs start with similar images."""
+    return current.growth(
+        SAMPLES, current.thresholds.growing_samples, excuse="diversity grows", name=MEDIAN_SAMPLES
+    )
 
 
 MODE_COLLAPSE = Rule(

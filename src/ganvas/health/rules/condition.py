@@ -27,6 +27,13 @@ MAX_SEVERITY = 10.0
 MAX_LOOKBACK = 200
 """Records that are searched for earlier values, so that the cost does not grow with the run."""
 
+AVERAGED_RECORDS = 3
+"""Records over which numbers are averaged that fluctuate in healthy runs too.
+
+Each probe sees only a batch of images, so one value may be an accident. More records than three
+would hide for longer that training changes.
+"""
+
 Side = Literal["above", "below"]
 
 
@@ -195,23 +202,22 @@ class RuleInput:
                 values.append(value)
         return values
 
+    def newest(self, column: str, count: int) -> list[float]:
+        """This value and those before it, newest first, at most `count`; none without this one."""
+        value = self.value(column)
+        return [] if value is None else [value, *self.before(column, count - 1)]
+
     def mean(self, column: str, over: int) -> float | None:
         """The mean of the last `over` values, this one included; None where there are fewer."""
-        value = self.value(column)
-        if value is None:
-            return None
-        values = [value, *self.before(column, over - 1)]
+        values = self.newest(column, over)
         return fmean(values) if len(values) == over else None
 
-    def medians(self, column: str, over: int) -> tuple[float, float] | None:
-        """The median of the last `over` values, this one included, and of as many before.
+    def medians(self, column: str) -> tuple[float, float] | None:
+        """The median of the last `AVERAGED_RECORDS`, this one included, and of as many before.
 
         Of fewer where there are not so many; None without this value and an earlier one.
         """
-        value = self.value(column)
-        if value is None:
-            return None
-        values = [value, *self.before(column, 2 * over - 1)]
+        values = self.newest(column, 2 * AVERAGED_RECORDS)
         half = len(values) // 2
         return (median(values[:half]), median(values[half:])) if half else None
 
@@ -266,6 +272,26 @@ class RuleInput:
         if value is None or limit is None or limit == origin:
             return None
         return LimitCheck(column, value, limit, origin, abnormal, log_scale, excuse)
+
+    def growth(
+        self, column: str, factor: float, least: float = 0.0, *, excuse: str, name: str = ""
+    ) -> tuple[LimitCheck, ...]:
+        """A check that excuses a symptom while a number grows; else nothing.
+
+        Args:
+            factor, least: it grows where the median of the newest records exceeds `factor` times
+                that of as many before, plus `least` (`medians`).
+            excuse: as in `LimitCheck`.
+            name: what a finding calls the median, where it shows the newest value too.
+        """
+        medians = self.medians(column)
+        if medians is None:
+            return ()
+        newest, older = medians
+        limit = factor * older + least
+        if newest <= limit:
+            return ()
+        return (LimitCheck(name or column, newest, limit, abnormal="below", excuse=excuse),)
 
 
 def divide(numerator: float, denominator: float) -> float:

@@ -10,15 +10,12 @@ from ganvas.health.advice import (
     set_to,
     slower,
 )
-from ganvas.health.rules.condition import Condition, RuleInput, condition
+from ganvas.health.rules.condition import AVERAGED_RECORDS, Condition, RuleInput, condition
 from ganvas.health.rules.rule import Rule
 from ganvas.networks import POINT
 from ganvas.recipes.recipe import Recipe
 
 FULLY_CONNECTED = ("mlp", "maxout")
-
-AVERAGED_RECORDS = 3
-"""Records over which the ratio is averaged: it fluctuates in healthy runs."""
 
 
 def checkerboard(current: RuleInput) -> Condition | None:

@@ -14,7 +14,13 @@ from ganvas.health.advice import (
     set_to,
     shared_gains,
 )
-from ganvas.health.rules.condition import Condition, LimitCheck, RuleInput, condition, most_severe
+from ganvas.health.rules.condition import (
+    AVERAGED_RECORDS,
+    Condition,
+    RuleInput,
+    condition,
+    most_severe,
+)
 from ganvas.health.rules.rule import Rule
 from ganvas.recipes.recipe import Recipe
 from ganvas.schedules import extremes, value_at, with_budget
@@ -25,7 +31,6 @@ TOLD_REAL = "probe/labels/told_real"
 DIVERSITY = "probe/labels/diversity"
 LEAST_DIVERSITY = "probe/labels/diversity_least"
 DISTANCE = "probe/diversity/distance"
-AVERAGED_RECORDS = 3
 LEARNING = "labels are still being learned"
 
 
@@ -55,8 +60,8 @@ def ignores_labels(current: RuleInput) -> Condition | None:
                 limits.tellable_labels,
                 excuse="pixels hardly tell the labels of real images either",
             ),
-            *growth(current, TOLD, 1.0, limits.growing_told, excuse=LEARNING),
-            *growth(current, EFFECT, limits.growing_effect, 0.0, excuse=LEARNING),
+            *current.growth(TOLD, 1.0, limits.growing_told, excuse=LEARNING),
+            *current.growth(EFFECT, limits.growing_effect, excuse=LEARNING),
         ),
     )
 
@@ -75,8 +80,8 @@ def class_collapse(current: RuleInput) -> Condition | None:
         limits.collapsed_distance,
         excuse="all images are alike, so it is no matter of labels",
     )
-    growing = growth(
-        current, DIVERSITY, 1.0, limits.growing_label, excuse="the diversity of labels grows"
+    growing = current.growth(
+        DIVERSITY, 1.0, limits.growing_label, excuse="the diversity of labels grows"
     )
     of_all = condition(
         "The generator makes nearly one image for each label, whatever the latents are.",
@@ -96,26 +101,6 @@ def class_collapse(current: RuleInput) -> Condition | None:
         *growing,
     )
     return most_severe(of_all, of_one and replace(of_one, at_most_watch=True))
-
-
-def growth(
-    current: RuleInput, column: str, factor: float, least: float, *, excuse: str
-) -> tuple[LimitCheck, ...]:
-    """A check that excuses a symptom while a number grows; else nothing.
-
-    Args:
-        factor, least: it grows if in three records it exceeds `factor` times what it was, plus
-            `least`.
-        excuse: as in `LimitCheck`.
-    """
-    medians = current.medians(column, over=AVERAGED_RECORDS)
-    if medians is None:
-        return ()
-    newest, older = medians
-    limit = factor * older + least
-    if newest <= limit:
-        return ()
-    return (LimitCheck(column, newest, limit, abnormal="below", excuse=excuse),)
 
 
 def until_labels_count(current: RuleInput) -> str | None:

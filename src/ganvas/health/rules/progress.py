@@ -17,6 +17,7 @@ from ganvas.health.advice import (
 from ganvas.health.evidence import TrainingScore
 from ganvas.health.finding import Change, Measurement
 from ganvas.health.rules.condition import (
+    AVERAGED_RECORDS,
     Condition,
     LimitCheck,
     RuleInput,
@@ -181,12 +182,8 @@ def active_penalties(current: RuleInput) -> list[str]:
 
 def _is_idle(current: RuleInput, name: str) -> Condition | None:
     limits = current.thresholds
-    adversarial = "discriminator/loss/adversarial"
-    sizes = [
-        abs(value)
-        for value in (current.value(adversarial), *current.before(adversarial, 2))
-        if value is not None
-    ]
+    # The largest of several: a Wasserstein loss passes through 0.
+    sizes = list(map(abs, current.newest("discriminator/loss/adversarial", AVERAGED_RECORDS)))
     field = f"objective.penalties.{name}.weight"
     return condition(
         f"The penalty {name} is negligible compared with the loss, so it costs time and changes "
@@ -199,7 +196,7 @@ def _is_idle(current: RuleInput, name: str) -> Condition | None:
             f"discriminator/loss/{name}",
             limits.idle_penalty * max(sizes) if sizes else None,
             log_scale=True,
-            over=3,
+            over=AVERAGED_RECORDS,
         ),
     )
 

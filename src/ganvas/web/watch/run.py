@@ -16,12 +16,19 @@ from ganvas.health.assessment import health_status
 from ganvas.health.evidence import Evidence, finite_number
 from ganvas.health.finding import HealthStatus
 from ganvas.recipes import Recipe
-from ganvas.runs.file_names import DATA_JSON, ENVIRONMENT_JSON, RECIPE_JSON, SAMPLES, STATUS_JSON
+from ganvas.runs.file_names import (
+    DATA_JSON,
+    ENVIRONMENT_JSON,
+    RECIPE_JSON,
+    SAMPLES,
+    STATUS_JSON,
+    TUNING_JSON,
+)
 from ganvas.runs.history import TAIL, Record
 from ganvas.runs.run import Run
 from ganvas.runs.status import State
 from ganvas.runs.tables import DataTable, EnvironmentTable
-from ganvas.runs.tuning import TUNING_JSON, Tuning, read_tuning
+from ganvas.runs.tuning import Tuning, read_tuning
 from ganvas.web.watch.inside import Inside, Signature, signature
 from ganvas.web.watch.records import Findings, Scores, record_of
 from ganvas.web.watch.tail import Tail, last_lines

@@ -28,7 +28,7 @@ from ganvas.networks.labels import (
     LabelEmbedding,
     LabelledDiscriminator,
     LabelledLogit,
-    Projection,
+    LabelProjection,
     ProjectionDiscriminator,
 )
 from tests.builders.probe_contexts import Critic, draw, probe
@@ -208,7 +208,7 @@ def test_bound_of_a_bilinear_halving_is_the_largest_singular_value_of_its_matrix
 
 def test_bound_of_a_projection_is_reached_by_the_label_with_the_longest_embedding() -> None:
     """Of 2 x 3 equal places each channel sums to six times its value, sqrt(6) times its length."""
-    projection = Projection(2, 3, nn.Identity())
+    projection = LabelProjection(2, 3, nn.Identity())
     with torch.no_grad():
         projection.embedding.weight.copy_(torch.tensor([[1.0, 0.0], [3.0, 4.0], [0.0, 2.0]]))
     projection.strength.value.fill_(0.5)

@@ -1,4 +1,4 @@
-"""What looks in a row add up to: onset, patience, extremes, healing, confidence, verdict."""
+"""What evaluations in a row add up to: onset, patience, extremes, recovery, confidence, verdict."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ RULE = Rule(
 )
 
 
-def looks(*values: float | None, first: int = 300 * BATCH) -> Evidence:
-    """One look after the other; None: the probe failed."""
+def probed(*values: float | None, first: int = 300 * BATCH) -> Evidence:
+    """Probed records with these severities, one after the other; None: the probe failed."""
     records = tuple(
         {"images_seen": first + STEP * index, "probe/r_t": 0.5}
         | ({} if severity is None else {"probe/x": severity})
@@ -49,20 +49,20 @@ def looks(*values: float | None, first: int = 300 * BATCH) -> Evidence:
 
 
 def found(*values: float | None) -> Finding:
-    finding = RULE(looks(*values))
+    finding = RULE(probed(*values))
     assert finding is not None
     return finding
 
 
-def after(looks: int) -> int:
-    return 300 * BATCH + STEP * looks
+def after(records: int) -> int:
+    return 300 * BATCH + STEP * records
 
 
 @pytest.mark.parametrize(
     ("values", "speaks"),
     [
         ((), False),
-        ((1.5,), False),  # one look is noise
+        ((1.5,), False),  # one record is noise
         ((0.5, 1.5), False),
         ((1.5, 1.5), True),
         ((1.5, 0.5, 1.5), False),
@@ -86,17 +86,17 @@ def after(looks: int) -> int:
 def test_finding_needs_patience_or_an_extreme_and_ends_after_a_recovery(
     values: tuple[float | None, ...], speaks: bool
 ) -> None:
-    assert (RULE(looks(*values)) is not None) is speaks
+    assert (RULE(probed(*values)) is not None) is speaks
 
 
 def test_no_finding_before_the_rule_is_active() -> None:
-    early = looks(5.0, 5.0, first=300 * BATCH - 1 - STEP)
+    early = probed(5.0, 5.0, first=300 * BATCH - 1 - STEP)
     assert RULE(early) is None
     assert RULE.severity(early) is None
     assert RULE.reason_not_checked(early) == "too early: it is checked from 9,600 images on"
-    assert RULE(looks(5.0, 5.0)) is not None
+    assert RULE(probed(5.0, 5.0)) is not None
     slow = replace(RECIPE, discriminator_steps=5)
-    assert RULE(replace(looks(5.0, 5.0), recipe=slow)) is None
+    assert RULE(replace(probed(5.0, 5.0), recipe=slow)) is None
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_onset_is_the_first_evaluation_of_the_episode_that_began_it(
 
 
 def test_confidence_is_the_documented_formula() -> None:
-    """1 - 1 / (s (k + 1)), s the median of the newest three, k the looks of the stretch."""
+    """1 - 1 / (s (k + 1)), s the median of the newest three, k the evaluations of the episode."""
     assert found(1.0, 1.0).confidence == pytest.approx(2 / 3)
     assert found(2.0, 2.0).confidence == pytest.approx(5 / 6)
     assert found(1.0, 1.0, 1.0, 1.0).confidence == pytest.approx(4 / 5)
@@ -149,7 +149,7 @@ def test_confidence_grows_with_severity_and_time(
 )
 def test_verdict_depends_on_severity_and_duration(values: tuple[float, ...], verdict: str) -> None:
     assert found(*values).verdict == verdict
-    mild = replace(RULE, worst="watch")(looks(*values))
+    mild = replace(RULE, worst="watch")(probed(*values))
     assert mild is not None
     assert mild.verdict == "watch"
 
@@ -165,7 +165,7 @@ def test_a_value_that_crosses_its_limit_nine_times_makes_one_finding() -> None:
         happened: list[Record] = []
         for count in range(1, len(values) + 1):
             limits = Thresholds(recovery=recovery)
-            finding = RULE(replace(looks(*values[:count]), thresholds=limits))
+            finding = RULE(replace(probed(*values[:count]), thresholds=limits))
             current = () if finding is None else (finding,)
             happened += changes(open_findings(happened), current, after(count - 1))
         return [(event["event"], event["images_seen"]) for event in happened]
@@ -200,7 +200,7 @@ def test_keeping_begins_nothing_and_changes_no_finding_but_since(
     values: list[float | None],
 ) -> None:
     """So the health benchmark, which counts findings while they are present, says the same."""
-    evidence = looks(*values)
+    evidence = probed(*values)
     strict = RULE(replace(evidence, thresholds=Thresholds(recovery=1)))
     kept = RULE(evidence)
     if strict is not None:
@@ -209,13 +209,13 @@ def test_keeping_begins_nothing_and_changes_no_finding_but_since(
         assert replace(kept, since=strict.since) == strict
     elif kept is not None:
         assert kept.ending
-        earlier = (RULE(looks(*values[:count])) for count in range(len(values)))
+        earlier = (RULE(probed(*values[:count])) for count in range(len(values)))
         assert any(finding is not None and not finding.ending for finding in earlier)
 
 
 @given(st.lists(st.floats(0, 6) | st.none(), max_size=8))
 def test_severity_above_one_is_a_finding(values: list[float | None]) -> None:
-    evidence = looks(*values)
+    evidence = probed(*values)
     signal = RULE.severity(evidence)
     if signal is not None and signal >= 1:
         assert RULE(evidence) is not None
@@ -226,8 +226,8 @@ def test_severity_above_one_is_a_finding(values: list[float | None]) -> None:
 
 
 def test_records_without_probes_are_skipped() -> None:
-    """A record of training alone, between two looks, does not say that anything healed."""
-    evidence = looks(2.0, 2.0)
+    """A record of training alone, between two probes, does not say that anything healed."""
+    evidence = probed(2.0, 2.0)
     between = {"images_seen": after(0) + STEP // 2, "generator/gradient_norm": 1.0}
     evidence = replace(evidence, records=(evidence.records[0], between, evidence.records[1]))
     finding = RULE(evidence)
@@ -259,7 +259,7 @@ def test_reason_not_checked_includes_why_a_number_is_missing() -> None:
 
 
 def test_every_rule_has_a_severity_or_a_reason() -> None:
-    evidence = looks(1.0, 1.0)
+    evidence = probed(1.0, 1.0)
     assert set(severities(evidence)) | set(not_checked(evidence)) == set(RULES)
     assert not set(severities(evidence)) & set(not_checked(evidence))
 
@@ -336,7 +336,7 @@ def test_condition_is_as_severe_as_its_least_severe_check() -> None:
 
 
 def test_rule_input_reads_no_later_record() -> None:
-    evidence = looks(*[float(n) for n in range(8)])
+    evidence = probed(*[float(n) for n in range(8)])
     current = RuleInput(evidence, 5)
     assert current.value("probe/x") == 5
     assert current.before("probe/x", 3) == [4, 3, 2]
@@ -349,12 +349,12 @@ def test_rule_input_reads_no_later_record() -> None:
 
 
 def test_a_healthy_run_is_evaluated_at_its_last_records_only() -> None:
-    """A healthy run is looked at from its end: a rule stops where the symptom was over."""
+    """A healthy run is evaluated from its end: a rule stops where the symptom was over."""
     count = itertools.count()
 
     def evaluate(current: RuleInput) -> Condition | None:
         next(count)
         return condition("It is so.", (), current.above("probe/x", 1.0))
 
-    assert replace(RULE, evaluate=evaluate)(looks(*[0.5] * 1_000)) is None
+    assert replace(RULE, evaluate=evaluate)(probed(*[0.5] * 1_000)) is None
     assert next(count) == Thresholds().recovery
