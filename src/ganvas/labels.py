@@ -108,7 +108,7 @@ class LabelSet:
 def unsuitable(labels: LabelSet | None) -> str:
     """Why `auto` does not condition on these labels; empty if it does."""
     if labels is None:
-        return "the images have none"
+        return "the images have none, or not all have one (ganvas check says how many)"
     count = len(labels.names)
     if not 2 <= count <= MOST_LABELS:
         return f"there are {count:,}, and auto wants 2 to {MOST_LABELS:,}"

@@ -16,6 +16,7 @@ import ganvas as library
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.training import choosing, pace, trainer
+from ganvas.training.earlier_run import EarlierRun
 from ganvas.training.pace import Pace
 
 from .conftest import Ganvas, refused
@@ -195,8 +196,8 @@ def test_flags_that_are_given_are_kept(
     recipe = Run.open(out).read_recipe()
     assert (recipe.data.size, recipe.data.labels) == ((32, 32), "off")
     assert (recipe.augmentation, recipe.evaluation.every) == (0.2, 0)
-    refused(ganvas("train", "auto", data, "--labels", "on", "--out", tmp_path / "no"), "label")
     tried = len(machine.tried)
+    refused(ganvas("train", "auto", data, "--labels", "on", "--out", tmp_path / "no"), "label")
     refused(ganvas("train", "auto", data, "--out", out), "already holds a run")
     assert len(machine.tried) == tried  # before anything is read or measured
 
@@ -221,6 +222,34 @@ def test_the_recipe_is_chosen_among_those_that_the_flags_fit(
     checked = ganvas("check", data, *flags).out
     assert "next: ganvas train resnet-dcgan " in checked
     assert "conditional" not in checked
+
+
+def test_weights_of_an_earlier_run_change_the_learning_rates_once_and_no_flags(
+    tmp_path: Path,
+    ganvas: Ganvas,
+    machine: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained: list[Any] = []
+
+    def stop(recipe: Any, *_: object) -> None:
+        trained.append(recipe)
+        raise Stopped
+
+    monkeypatch.setattr(trainer, "check_memory", stop)
+    monkeypatch.setattr(EarlierRun, "read", lambda place: None)
+    data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
+    few = library.recipes.few()
+    with pytest.raises(Stopped):
+        library.train("auto", data, start_from="runs/first", quiet=True)
+    flags = ("--from", "runs/first", "--generator.learning-rate", 3e-4, "--ema-rampup", 0.05)
+    with pytest.raises(Stopped):
+        ganvas("train", "auto", data, *flags, "--out", tmp_path / "run")
+    python, typed = trained
+    slower = few.for_trained_weights().discriminator.learning_rate
+    assert slower < few.discriminator.learning_rate  # type: ignore[operator]
+    assert python.discriminator.learning_rate == typed.discriminator.learning_rate == slower
+    assert (typed.generator.learning_rate, typed.ema_rampup) == (3e-4, 0.05)
 
 
 def test_flags_that_fit_no_recipe_are_refused_with_the_reason(
@@ -249,6 +278,7 @@ def test_scores_are_by_patches_where_no_network_is_installed(
         (["DATA", "--time", "1m", "--images", "1k"], ["one budget or the other"]),
         (["DATA", "--images", "0"], ["--images: expected a whole number of at least 1, got 0"]),
         (["nowhere"], ["nowhere"]),
+        (["DATA", "--from", "no-run"], ["no-run is not a run: no such directory"]),
         (["TINY"], ["will not train as it is", "usable images, at least"]),
         (["DATA", "--widht", "3"], ["--widht"]),
     ],

@@ -110,6 +110,10 @@ def test_what_cannot_be_is_said_before_any_work(
                 (folder / f"{copy}.png").write_bytes(b"")
         many = ganvas("train", "dcgan-conditional", tmp_path / "many", *out)
         refused(many, "1,001 labels cannot be learned")
+        Image.new("L", (16, 16), 7).save(labelled / "stray.png")
+        stray = ganvas("train", recipe, labelled, "--labels", "on", *out)
+        refused(stray, "1 of 121 images has none: stray.png. Move them into the folder of their")
+        (labelled / "stray.png").unlink()
     (labelled / "alone").mkdir()
     Image.new("L", (16, 16), 7).save(labelled / "alone" / "1.png")
     refused(ganvas("train", recipe, labelled, "--labels", "on", *out), "have fewer: alone")
@@ -120,13 +124,21 @@ def test_what_cannot_be_is_said_before_any_work(
         refused(ganvas(command, run, "--label", "cross"), "takes no labels")
 
 
-def test_a_label_that_does_not_exist_names_the_nearest(
-    recipe: Path, labelled: Path, tmp_path: Path, ganvas: Ganvas
+def test_labels_that_there_are_not_are_named(
+    recipe: Path,
+    labelled: Path,
+    tmp_path: Path,
+    ganvas: Ganvas,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = tmp_path / "run"
     ganvas("train", recipe, labelled, "--labels", "on", "--images", 320, "--out", run)
     for command in ("sample", "interpolate", "directions"):
         refused(ganvas(command, run, "--label", "cros"), "'cros' is no label", "mean cross?")
+    (labelled / "cross").rename(labelled / "plus")
+    monkeypatch.setattr("ganvas.runs.data.prepare", pytest.fail)  # no image is decoded before
+    other = ganvas("train", recipe, labelled, "--labels", "on", "--from", run)
+    refused(other, f"the labels differ from those of {run}", "1 is 'cross' there and 'plus' here")
 
 
 def test_check_recommends_labels_where_they_suit(labelled: Path, ganvas: Ganvas) -> None:

@@ -33,11 +33,16 @@ class Auto:
     def run(self) -> None:
         """Choose, and train."""
         from ganvas.devices import choose_device
+        from ganvas.runs.labels import labels_of_files
         from ganvas.training.choosing import choose
+        from ganvas.training.earlier_run import EarlierRun
         from ganvas.training.least_memory import check_memory
         from ganvas.training.run_files import check_free
 
         check_free(self.first.out, self.first.recipe_name)
+        if self.first.start_from is not None:
+            EarlierRun.read(self.first.start_from)  # so that there is one, before images are read
+        labels_of_files(self.first.recipe, self.first.data)
         if not self.chooses_size:
             check_memory(self.first.recipe, choose_device(self.first.device))
         with errors_with_flag_names(["time", "images"]):
@@ -53,7 +58,15 @@ class Auto:
             )
         chosen = self.with_recipe(choice.recipe)
         plans = chosen.recipe.evaluation == choice.recipe.evaluation
-        chosen.train(replace(choice, recipe=chosen.recipe, plans_scores=plans))
+        continues = chosen.start_from is not None  # then the flags' defaults are for that
+        chosen.train(
+            replace(
+                choice,
+                recipe=chosen.recipe,
+                plans_scores=plans,
+                for_trained_weights=continues,
+            )
+        )
 
     def fits(self, recipe: Recipe) -> bool:
         """Whether a recipe can be trained with the flags that were given."""

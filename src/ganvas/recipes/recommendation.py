@@ -84,7 +84,10 @@ class Recommendation:
 
 
 def recommend(
-    inspection: Inspection, seen: int | None = None, fits: Callable[[Recipe], bool] | None = None
+    inspection: Inspection,
+    seen: int | None = None,
+    fits: Callable[[Recipe], bool] | None = None,
+    keeps_labels: bool = False,
 ) -> Recommendation:
     """How to train on inspected images, stacks or points that are enough to train on.
 
@@ -92,6 +95,7 @@ def recommend(
         seen: how many images the run is to see; None: as many as recipes do by themselves.
         fits: whether a recipe of the table goes with what else was asked for; where none does, or
             without it, all are chosen from.
+        keeps_labels: labels that are to be learned (`on`) stay so, however few images they have.
     """
     case = case_of(inspection, CATALOG[RECIPE_FOR_IMAGES]().images if seen is None else seen)
     rows = [] if inspection.recipe else ranked_rows(case)
@@ -102,7 +106,8 @@ def recommend(
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
     reasons = [_why_recipe(inspection, row, case)]
-    if settings.labels == "on" and not inspection.learnable_labels:
+    keeps_labels &= settings.labels == "on"
+    if settings.labels == "on" and not (keeps_labels or inspection.learnable_labels):
         settings = replace(settings, labels="auto")
         flags[flags.index("--labels") + 1] = "auto"
         reasons.append("--labels auto as some labels have too few images to be learned")
@@ -132,7 +137,7 @@ def recommend(
         flags=(*(() if row is None else row.flags), *flags),
         settings=settings,
         channels=_channels(inspection),
-        reasons=(*reasons, *_notes(inspection)),
+        reasons=(*reasons, *_notes(inspection, keeps_labels)),
         row=row,
         second_choice=_second_choice(rows, case),
         cropped_area=_cropped_area(inspection),
@@ -237,14 +242,18 @@ def _suits_flip(inspection: Inspection) -> bool:
     return inspection.few and inspection.recipe is None and alike and _channels(inspection) > 2
 
 
-def _notes(inspection: Inspection) -> list[str]:
-    """What becomes of labels and alpha channels, where one may expect something else."""
+def _notes(inspection: Inspection, keeps_labels: bool) -> list[str]:
+    """What becomes of labels and alpha channels, where one may expect something else.
+
+    Args:
+        keeps_labels: labels are learned, however few images they have.
+    """
     notes = []
     used = inspection.labels and not inspection.unlabelled and inspection.recipe is None
     if used and inspection.few and inspection.learnable_labels:
         if inspection.settings.labels == "scores":  # `on` and `auto` learn them already
             notes.append("labels serve scores alone; --labels on learns them too")
-    elif used and not inspection.learnable_labels:
+    elif used and not (keeps_labels or inspection.learnable_labels):
         notes.append(
             f"labels serve scores alone, as learning them takes 2 to {MOST_LABELS:,} labels of at "
             f"least {FEWEST_IMAGES} training images each"

@@ -15,6 +15,12 @@ from ganvas.recipes import Recipe
 from ganvas.recipes.players import conditional, unconditional
 from ganvas.runs.data import open_images
 
+OTHERWISE = (
+    "let auto decide (--labels auto), or train without (a recipe whose name does not end in "
+    "-conditional, and no --labels on)"
+)
+"""What else to do where labels cannot be learned."""
+
 
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
     """The recipe with networks that take labels if `data.labels` says so, and a line about it.
@@ -39,22 +45,38 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
     return recipe, f"labels are learned: {describe(checked)}"
 
 
-def check_labels_of_files(recipe: Recipe, data: str | Path, quiet: bool = True) -> None:
-    """As `with_labels`, before any image is decoded; images that cannot be used still count.
+def labels_of_files(recipe: Recipe, data: str | Path, quiet: bool = True) -> tuple[str, ...]:
+    """The names of the labels that will be learned, if that is known before images are read.
+
+    They are checked as by `with_labels`; images that cannot be used still count.
 
     Raises:
         DataError: labels are to be learned, and these images do not allow it.
     """
     choice = recipe.data.labels
     if choice == "auto" or not (choice == "on" or recipe.takes_labels):
-        return
+        return ()
     source = open_images(data, quiet)
-    if isinstance(source, Source):
-        counts = Counter(item.label for item in choose_labels(source, choice).items)
-        labels = None
-        if counts and None not in counts:
-            labels = LabelSet(tuple(map(str, counts)), tuple(counts.values()))
-        checked_labels(source.name, labels)
+    if not isinstance(source, Source):
+        return ()
+    source = choose_labels(source, choice)
+    check_all_labelled(source)
+    counts = Counter(item.label for item in source.items if item.label is not None)
+    labels = LabelSet(tuple(counts), tuple(counts.values())) if counts else None
+    checked_labels(source.name, labels)
+    return source.label_names
+
+
+def check_all_labelled(source: Source) -> None:
+    """Raise a `DataError` if some images have a label and others have none."""
+    without = [item.name for item in source.items if item.label is None]
+    if 0 < len(without) < len(source.items):
+        images = format_count(len(source.items), "image")
+        raise DataError(
+            f"{source.name}: the networks take labels, and {len(without):,} of {images} "
+            f"{'has' if len(without) == 1 else 'have'} none: {listed(without)}. Move them into the "
+            f"folder of their label, or {OTHERWISE}"
+        )
 
 
 def checked_labels(name: str, labels: LabelSet | None) -> LabelSet:
@@ -63,26 +85,22 @@ def checked_labels(name: str, labels: LabelSet | None) -> LabelSet:
     Raises:
         DataError: there are none, only one, too many, or some have a single image.
     """
-    otherwise = (
-        "let auto decide (--labels auto), or train without (a recipe whose name does not end in "
-        "-conditional)"
-    )
     if labels is None:
         raise DataError(
             f"{name}: the networks take labels, and these images have none. Sort them into one "
-            f"folder per label, or {otherwise}"
+            f"folder per label, or {OTHERWISE}"
         )
     if not 2 <= len(labels.names) <= MOST_LABELS:
         raise DataError(
             f"{name}: {format_count(len(labels.names), 'label')} cannot be learned, the networks "
             f"take 2 to {MOST_LABELS:,}. Choose another level of folders (--labels 1), or "
-            f"{otherwise}"
+            f"{OTHERWISE}"
         )
     rare = [label for label, count in zip(labels.names, labels.counts, strict=True) if count < 2]
     if rare:
         raise DataError(
             f"{name}: a label needs at least 2 images to train on, and these have fewer: "
-            f"{listed(rare)}. Add images, move theirs to other labels, or {otherwise}"
+            f"{listed(rare)}. Add images, move theirs to other labels, or {OTHERWISE}"
         )
     return labels
 

@@ -59,11 +59,13 @@ class Choice:
     recipe: complete, with the size and the other settings of the images.
     lines: for people: the images and the machine; what was chosen and why; the second choice.
     plans_scores: whether `recipe.evaluation.every` may be lengthened where scores take too long.
+    for_trained_weights: whether the recipe is one for weights of an earlier run already.
     """
 
     recipe: Recipe
     lines: tuple[str, str, str]
     plans_scores: bool = True
+    for_trained_weights: bool = False
 
 
 @tolerant_output()
@@ -129,13 +131,13 @@ def choose_for(
     Raises:
         DataError: no row of the table suits the images.
     """
-    recommendation = recommend(inspection, images, fits)
+    recommendation = recommend(inspection, images, fits, keeps_labels=True)
     check_suits(inspection, recommendation)
     recipe = recommendation.build()
     rate = measure_pace(recipe, recommendation.channels, device, quiet)
     if seconds is not None:
         # How many images the run sees decides between rows that suit them equally otherwise.
-        informed = recommend(inspection, round(rate * seconds), fits)
+        informed = recommend(inspection, round(rate * seconds), fits, keeps_labels=True)
         if informed.row != recommendation.row:
             recipe = informed.build()
             rate = measure_pace(recipe, informed.channels, device, quiet)
@@ -244,6 +246,7 @@ def meant_recipe(recipe: Recipe | Choice | str, continues: bool, quiet: bool) ->
     else:
         print_lines(*(() if quiet else recipe.lines))
         named = recipe.recipe
+        continues &= not recipe.for_trained_weights
     return named.for_trained_weights() if continues else named
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from ganvas import tensor_file
 from ganvas.command_line import ganvas_command
-from ganvas.data.prepared import PreparedData
 from ganvas.errors import DataError, RecipeError, RunError
 from ganvas.formatting import format_first, format_list
 from ganvas.generators.files import load, read_description
@@ -159,12 +158,15 @@ class EarlierRun:
         """Whether there is a trained discriminator too."""
         return any(name.startswith("discriminator/") for name in self.tensors)
 
-    def check_labels(self, recipe: Recipe, data: PreparedData) -> None:
-        """Raise a `DataError` if both runs are conditional, on different labels."""
-        if not (self.label_names and recipe.takes_labels):
-            return
-        here, there = data.label_names, self.label_names
-        if here == there:
+    def check_labels(self, data: str, here: tuple[str, ...]) -> None:
+        """Raise a `DataError` if both runs are conditional, on different labels.
+
+        Args:
+            data: the images, as the message names them.
+            here: the labels that are learned; empty if none are.
+        """
+        there = self.label_names
+        if not (there and here) or here == there:
             return
         pairs = [
             f"{index} is {old!r} there and {new!r} here"
@@ -173,7 +175,7 @@ class EarlierRun:
         ]
         differences = pairs[:MOST_NAMED] or [f"{len(there)} there and {len(here)} here"]
         raise DataError(
-            f"{data.name}: the labels differ from those of {self.name}, so what it learnt "
+            f"{data}: the labels differ from those of {self.name}, so what it learnt "
             f"of each would be another's: {format_list(differences)}. Give the same labels, or "
             "start from a run without labels"
         )

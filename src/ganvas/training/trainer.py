@@ -24,7 +24,7 @@ from ganvas.runs.data import (
     prepare_for,
     with_measured_range,
 )
-from ganvas.runs.labels import check_labels_of_files, with_labels
+from ganvas.runs.labels import labels_of_files, with_labels
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
@@ -124,6 +124,8 @@ def train(
         raise RecipeError(["tune: needs a budget in images, so give no time"])
     if recipe == AUTO:
         check_free(out, AUTO)
+        if start_from is not None:
+            EarlierRun.read(start_from)  # so that there is one, before images are read
         recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
     plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
     recipe = checked(meant_recipe(recipe, start_from is not None, quiet))
@@ -144,12 +146,14 @@ def train(
     earlier = None if start_from is None else EarlierRun.read(start_from)
     check_freezes_trained(recipe, earlier)
     quiet = quiet or not processes.is_main
-    check_labels_of_files(recipe, data, quiet)
+    label_names = labels_of_files(recipe, data, quiet)
+    if earlier is not None:
+        earlier.check_labels(str(data), label_names)
     prepared = prepare_for(recipe, data, quiet, verify)
     recipe = with_measured_range(recipe, prepared)
     recipe, about_labels = with_labels(recipe, prepared)
-    if earlier is not None:
-        earlier.check_labels(recipe, prepared)
+    if earlier is not None and recipe.takes_labels:
+        earlier.check_labels(prepared.name, prepared.label_names)
     warnings = check_can_score(recipe, prepared)
     if tuning is not None:
         tuning = replace(tuning, metric=early_metric(recipe, prepared))

@@ -182,3 +182,19 @@ def test_labels_that_training_would_refuse_are_left_to_auto(tmp_path: Path) -> N
     recommendation = recommend(inspect(source, settings, 32, flags=("--labels", "on")))
     assert recommendation.flags[recommendation.flags.index("--labels") + 1] == "auto"
     assert recommendation.settings.labels == "auto"
+    assert "--labels auto as some labels have too few images" in "; ".join(recommendation.reasons)
+
+
+def test_labels_that_are_to_be_learned_anyway_stay_so_and_no_reason_says_otherwise(
+    tmp_path: Path,
+) -> None:
+    photographs(tmp_path / "photos" / "cat")
+    photographs(tmp_path / "photos" / "dog", count=3)
+    settings = DataSettings(labels="on")
+    inspection = inspect(open_source(tmp_path / "photos"), settings, 2, flags=("--labels", "on"))
+    recommendation = recommend(inspection, keeps_labels=True)
+    assert recommendation.flags[recommendation.flags.index("--labels") + 1] == "on"
+    assert recommendation.settings.labels == "on"
+    reasons = "; ".join(recommendation.reasons)
+    assert "--labels auto" not in reasons
+    assert "labels serve scores alone" not in reasons

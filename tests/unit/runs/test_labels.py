@@ -39,7 +39,7 @@ def test_auto_conditions_where_every_label_has_twenty_images_and_says_so() -> No
 @pytest.mark.parametrize(
     ("counts", "reason"),
     [
-        ((), "the images have none"),
+        ((), "the images have none, or not all have one (ganvas check says how many)"),
         ((40,), "there are 1, and auto wants 2 to 1,000"),
         (
             (20, 19, 3),
