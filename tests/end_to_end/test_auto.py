@@ -261,12 +261,22 @@ def test_flags_that_fit_no_recipe_are_refused_with_the_reason(
     refused(result, "weight: must not be negative, got -1")
 
 
-def test_scores_are_by_patches_where_no_network_is_installed(
-    tmp_path: Path, machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+def test_scores_are_by_patches_where_no_network_is_installed_and_a_line_says_so(
+    tmp_path: Path, ganvas: Ganvas, machine: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choosing, "uninstalled_metrics", lambda _: {"fd-lite0": "not installed"})
     data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
-    assert library.choose(data, quiet=True).recipe.evaluation.metrics == ("swd",)
+    choice = library.choose(data, quiet=True)
+    assert choice.recipe.evaluation.metrics == ("swd",)
+    line = "warning: scores are by swd: fd-lite0 cannot be measured: not installed"
+    assert choice.notes == (line,)
+    monkeypatch.setattr(trainer, "check_memory", stop_here)
+    told = []
+    monkeypatch.setattr(choosing, "print_lines", lambda *lines: told.append(lines))
+    for flags in ((), ("--evaluation.every", 0)):
+        with pytest.raises(Stopped):
+            ganvas("train", "auto", data, *flags, "--out", tmp_path / "run")
+    assert [lines[3:] for lines in told] == [(line,), ()]
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ class TestRefusals:
             "full is not empty",
             "cut.jpg: cut after 500 bytes",
             "empty.png: zero bytes",
-            "gone.jpg: no such file or folder",
+            "gone.jpg: no such file or folder\n",
             "--steps: expected at least 1",
             "--starts: expected 1 to 64",
             "no style space",

@@ -65,6 +65,7 @@ class Auto:
                 recipe=chosen.recipe,
                 plans_scores=plans,
                 for_trained_weights=continues,
+                notes=choice.notes if plans else (),
             )
         )
 

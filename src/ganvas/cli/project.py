@@ -143,8 +143,7 @@ class Project:
             problems += [with_flag_names(problem, ("steps", "starts")) for problem in wrong]
             if not generator.makes_points:
                 pictures = read_pictures(self.pictures, generator.shape, generator.data)
-                advice = "Leave it out, or convert it, such as to a small PNG of 8 bits"
-                problems += [f"{problem}. {advice}" for problem in pictures.problems]
+                problems += pictures.problems
             if self.data is not None or not problems:
                 images = self.images(generator, feedback)
             if images is not None and not problems:

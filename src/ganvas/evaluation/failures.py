@@ -55,3 +55,8 @@ def failure_lines(failures: Mapping[str, str]) -> list[str]:
     for name, reason in failures.items():
         names.setdefault(reason, []).append(name)
     return [f"{', '.join(of)} cannot be measured: {reason}" for reason, of in names.items()]
+
+
+def instead_lines(metric: str, failures: Mapping[str, str]) -> tuple[str, ...]:
+    """Lines for people where a metric serves in place of those that cannot be measured."""
+    return tuple(f"warning: scores are by {metric}: {line}" for line in failure_lines(failures))

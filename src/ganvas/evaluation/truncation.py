@@ -27,7 +27,7 @@ from ganvas.evaluation.evaluate import (
 )
 from ganvas.evaluation.extractor_choice import extractor_for, uninstalled_metrics
 from ganvas.evaluation.extractors import Extractor, fake_features
-from ganvas.evaluation.failures import Failures
+from ganvas.evaluation.failures import Failures, failure_lines
 from ganvas.evaluation.measure import ScoringResult, common_config, compute_scores, feature_sets
 from ganvas.evaluation.truncation_points import Point, TruncationCurve
 from ganvas.generators.discriminators import with_discriminator
@@ -87,7 +87,7 @@ def truncation(
         GanvasError: the generator makes points, or cannot be truncated; or as `evaluate`.
     """
     chosen = chosen_point(truncation, keep)
-    own_run, metrics = find_run(run), metrics_in(features)
+    own_run, (metrics, others) = find_run(run), metrics_in(features)
     check_before_work(own_run, metrics, n, data, quiet)
     if n is not None and (failures := metrics_of_more_samples(metrics, n)):
         ScoringResult([], failures).check()
@@ -104,7 +104,7 @@ def truncation(
         space="w" if isinstance(generator.network, StyleBased) else "z",
         features=str(metrics[0].features),
         protocol={**common_config(generator, prepared, settings, seed), "samples": n},
-        notes=(*notes, *reasons),
+        notes=(*others, *notes, *reasons),
     )
 
 
@@ -133,19 +133,19 @@ def usual_point(points: Sequence[Point]) -> Point:
     return next(point for point in usual if any(point.is_like(other) for other in points))
 
 
-def metrics_in(features: str | None) -> list[Metric]:
-    """The metrics of each point, in the order of `SCORES`.
+def metrics_in(features: str | None) -> tuple[list[Metric], list[str]]:
+    """The metrics of each point, in the order of `SCORES`; and why they are not the usual ones.
 
     Raises:
-        GanvasError: there are no such features, or they cannot be had here.
+        GanvasError: there are no such features.
     """
     if features is not None and features not in FEATURES:
         hint = did_you_mean(features, FEATURES)
         raise GanvasError(f"{features!r} are no features.{hint} All: {', '.join(FEATURES)}")
     metrics = parse_metrics([f"{family}-{features or FEATURES[0]}" for family in ("prdc", "fd")])
-    if features is None and uninstalled_metrics(metrics):
-        return metrics_in("self")
-    return metrics
+    if features is None and (failures := uninstalled_metrics(metrics)):
+        return metrics_in("self")[0], failure_lines(failures)
+    return metrics, []
 
 
 def load_all(

@@ -22,6 +22,9 @@ from ganvas.images import Pixels
 from ganvas.networks import ImageShape
 from ganvas.system_errors import reason_of
 
+UNREADABLE = "Leave it out, or convert it, such as to a small PNG of 8 bits"
+"""What to do with a file that is there and cannot be used."""
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -58,7 +61,7 @@ def read_pictures(paths: Sequence[Path], shape: ImageShape, data: TrainingData |
         for item, outcome in zip(source.items, decoded(source, settings, shape), strict=True):
             if isinstance(outcome, str):
                 whole = path if path.is_file() else path / item.name
-                problems.append(f"{whole}: {outcome}")
+                problems.append(f"{whole}: {outcome}. {UNREADABLE}")
             else:
                 names.append(item.name)
                 planes.append(outcome.transpose(1, 2, 0))

@@ -22,6 +22,7 @@ from ganvas.data.sources import open_source
 from ganvas.devices import choose_device
 from ganvas.errors import DataError, RecipeError
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
+from ganvas.evaluation.failures import instead_lines
 from ganvas.formatting import (
     format_count,
     format_estimate,
@@ -60,12 +61,14 @@ class Choice:
     lines: for people: the images and the machine; what was chosen and why; the second choice.
     plans_scores: whether `recipe.evaluation.every` may be lengthened where scores take too long.
     for_trained_weights: whether the recipe is one for weights of an earlier run already.
+    notes: why the scores of the run are not by `fd-lite0`; told after the lines.
     """
 
     recipe: Recipe
     lines: tuple[str, str, str]
     plans_scores: bool = True
     for_trained_weights: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @tolerant_output()
@@ -145,9 +148,11 @@ def choose_for(
         images = round(rate * seconds)
     seen = recipe.images if images is None else images
     recipe = replace(recipe, images=max(seen, recipe.batch))
-    recipe = replace(recipe, evaluation=few_scores(inspection, recommendation, recipe.images))
+    evaluation, notes = few_scores(inspection, recommendation, recipe.images)
+    recipe = replace(recipe, evaluation=evaluation)
     budget = f"about {format_short(seen)} images in {format_estimate(seconds or seen / rate)}"
-    return Choice(recipe, choice_lines(inspection, recommendation, budget, rate, device))
+    lines = choice_lines(inspection, recommendation, budget, rate, device)
+    return Choice(recipe, lines, notes=notes)
 
 
 def inspect_images(
@@ -193,13 +198,18 @@ def check_suits(inspection: Inspection, recommendation: Recommendation) -> None:
 
 def few_scores(
     inspection: Inspection, recommendation: Recommendation, images: int
-) -> EvaluationSettings:
-    """Evenly spaced scores by the first metric that is installed; none for too few images."""
+) -> tuple[EvaluationSettings, tuple[str, ...]]:
+    """Evenly spaced scores by the first metric that is installed; none for too few images.
+
+    Returns:
+        The settings, and a line if that is not the first of all.
+    """
     scored = inspection.scores_possible or "--held-out" in recommendation.flags
     missing = uninstalled_metrics(parse_metrics(METRICS))
     metric = next(name for name in METRICS if name not in missing)
     every = math.ceil(images / EVALUATIONS) if scored else 0
-    return EvaluationSettings(every=every, metrics=(metric,))
+    notes = instead_lines(metric, missing) if scored else ()
+    return EvaluationSettings(every=every, metrics=(metric,)), notes
 
 
 def affordable_scores(recipe: Recipe, seconds: float, pace: Pace) -> tuple[Recipe, str | None]:
@@ -244,7 +254,7 @@ def meant_recipe(recipe: Recipe | Choice | str, continues: bool, quiet: bool) ->
     if isinstance(recipe, str):
         named = load_recipe(recipe)
     else:
-        print_lines(*(() if quiet else recipe.lines))
+        print_lines(*(() if quiet else (*recipe.lines, *recipe.notes)))
         named = recipe.recipe
         continues &= not recipe.for_trained_weights
     return named.for_trained_weights() if continues else named

@@ -193,17 +193,17 @@ class EarlierRun:
         """
         taken = take_weights(state, self.tensors)
         here = describe(recipe, shape, state.later_doublings)
-        there = self.description
+        there, advice = self.description, "Choose the networks, the size and the width of that run"
         if recipe.takes_labels != bool(self.label_names):
             there += " with labels" if self.label_names else " without labels"
             here += " with labels" if recipe.takes_labels else " without labels"
+            advice += f", and {'learn' if self.label_names else 'do not learn'} labels"
         for network in state.modules().values():  # a setting, which came with the weights
             set_label_strength(network, value_at(recipe.label_strength, 0))
         if not any(network.layers for network in taken):
             raise RunError(
                 f"no layer of {self.name} fits, by name and shape: it has "
-                f"{there}, and this run {here}. "
-                "Choose the networks, the size and the width of that run"
+                f"{there}, and this run {here}. {advice}"
             )
         origin = self._origin(taken)
         lines = self._lines(origin, frozen_stages(state.discriminator))
@@ -212,8 +212,7 @@ class EarlierRun:
             if weights.network != "ema" and weights.taken < len(weights.left) and not missing:
                 lines.append(
                     f"warning: most of the {weights.network} is random, because that run has "
-                    f"{there}, and this one {here}. "
-                    "Choose the networks, the size and the width of that run"
+                    f"{there}, and this one {here}. {advice}"
                 )
         return origin, lines
 

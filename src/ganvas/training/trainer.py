@@ -156,7 +156,9 @@ def train(
         earlier.check_labels(prepared.name, prepared.label_names)
     warnings = check_can_score(recipe, prepared)
     if tuning is not None:
-        tuning = replace(tuning, metric=early_metric(recipe, prepared))
+        metric, instead = early_metric(recipe, prepared)
+        tuning = replace(tuning, metric=metric)
+        warnings += instead
     limit = None
     if seconds is not None:
         pace = measure_pace_on(prepared, recipe, target, processes, compile, quiet)

@@ -21,6 +21,7 @@ from ganvas.diagnosis import diagnose
 from ganvas.errors import Diverged, Interrupted, RankLost, Unhealthy
 from ganvas.evaluation.checks import check_held_out
 from ganvas.evaluation.extractor_choice import unavailable_metrics
+from ganvas.evaluation.failures import instead_lines
 from ganvas.evaluation.measure import measure
 from ganvas.generators.files import generator_in_training
 from ganvas.metrics.names import parse_metrics
@@ -49,8 +50,11 @@ OWN_FILES = {RECIPE_JSON, ENVIRONMENT_JSON, DATA_JSON, STATUS_JSON, ".lock"}
 """Files of a candidate that the run which continues from it has itself."""
 
 
-def early_metric(recipe: Recipe, data: PreparedData) -> str | None:
+def early_metric(recipe: Recipe, data: PreparedData) -> tuple[str | None, tuple[str, ...]]:
     """The metric of the early score; None where none can be measured, as for points.
+
+    Returns:
+        The metric, and a line if it serves in place of the usual one.
 
     Raises:
         DataError: too few images are held out to score samples.
@@ -59,9 +63,9 @@ def early_metric(recipe: Recipe, data: PreparedData) -> str | None:
     failures = unavailable_metrics(names, data, recipe.evaluation.samples)
     metric = next((metric for metric in names if metric.name not in failures), None)
     if metric is None:
-        return None
+        return None, ()
     check_held_out(data, recipe.data.held_out)
-    return metric.name
+    return metric.name, instead_lines(metric.name, failures)
 
 
 def is_tuning(run: Run) -> bool:

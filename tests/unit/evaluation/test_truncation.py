@@ -84,7 +84,7 @@ class TestChoice:
         assert chosen_point(0.3, "best:0.2") == Point(0.3, 0.2)
 
     def test_features_are_those_that_are_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        names = [metric.name for metric in metrics_in("classifier")]
+        names = [metric.name for metric in metrics_in("classifier")[0]]
         assert names == ["prdc-classifier", "fd-classifier"]
         missing = {"prdc-lite0": "a package is missing", "fd-lite0": "a package is missing"}
         monkeypatch.setattr(
@@ -92,8 +92,12 @@ class TestChoice:
             "uninstalled_metrics",
             lambda metrics: missing if metrics[0].features == "lite0" else uninstalled_metrics(()),
         )
-        assert [metric.name for metric in metrics_in(None)] == ["prdc-self", "fd-self"]
-        assert [metric.name for metric in metrics_in("lite0")] == ["prdc-lite0", "fd-lite0"]
+        metrics, notes = metrics_in(None)
+        assert [metric.name for metric in metrics] == ["prdc-self", "fd-self"]
+        assert notes == ["prdc-lite0, fd-lite0 cannot be measured: a package is missing"]
+        metrics, notes = metrics_in("lite0")
+        assert [metric.name for metric in metrics] == ["prdc-lite0", "fd-lite0"]
+        assert notes == []
 
 
 class TestLoading:

@@ -113,6 +113,7 @@ def test_labels_are_named_where_they_are_why_most_of_a_network_is_random() -> No
     (warning,) = [line for line in lines if "most of the generator is random" in line]
     assert " with labels, and this one " in warning
     assert " without labels. Choose " in warning
+    assert warning.endswith(" the width of that run, and learn labels")
     _, lines = plain.give(start(tiny_recipe()), tiny_recipe(), data.shape)
     assert not any(" labels" in line for line in lines)
 

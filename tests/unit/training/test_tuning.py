@@ -19,14 +19,15 @@ def lacking(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
 def test_lite0_is_preferred_and_pixels_serve_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     data = tiny_data(40, held_out=20)
     lacking(monkeypatch)
-    assert early_metric(tiny_recipe(), data) == "fd-lite0"
+    assert early_metric(tiny_recipe(), data) == ("fd-lite0", ())
     lacking(monkeypatch, "fd-lite0")
-    assert early_metric(tiny_recipe(), data) == "swd"
+    line = "warning: scores are by swd: fd-lite0 cannot be measured: not here"
+    assert early_metric(tiny_recipe(), data) == ("swd", (line,))
 
 
 def test_where_nothing_can_be_measured_there_is_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking(monkeypatch, "fd-lite0", "swd")
-    assert early_metric(tiny_recipe(), tiny_data()) is None
+    assert early_metric(tiny_recipe(), tiny_data()) == (None, ())
 
 
 def test_a_score_needs_held_out_images(monkeypatch: pytest.MonkeyPatch) -> None:
