@@ -270,7 +270,7 @@ def r3gan_conditional() -> Recipe:
     A real and a fake image of a pair share their label, so the generator's step takes the
     discriminator's last real images instead of new ones.
     """
-    return conditional(replace(r3gan(), fresh_reals_for_generator=False))
+    return conditional(r3gan())
 
 
 def fastgan_conditional() -> Recipe:

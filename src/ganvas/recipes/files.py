@@ -17,6 +17,7 @@ from ganvas.errors import RecipeError, did_you_mean
 from ganvas.fields import FieldPath, parse_size
 from ganvas.json_files import adapter, check_nesting, parse_json
 from ganvas.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator, Network
+from ganvas.recipes.players import conditional
 from ganvas.recipes.recipe import Recipe
 from ganvas.recipes.rules import problems
 from ganvas.schedules import AdaptiveSchedule, Schedule
@@ -152,10 +153,15 @@ def checked(recipe: Recipe, where: str = "recipe") -> Recipe:
             path = tuple(str(part) for part in item["loc"] if _is_field(part))
             invalid[".".join(path)] = f"{'.'.join(path)}: {_message(item, path, [])}"
         raise RecipeError(list(invalid.values()), where) from error
-    impossible = [problem.text for problem in problems(recipe)]
+    impossible = [problem.text for problem in problems(as_trained(recipe))]
     if impossible:
         raise RecipeError(impossible, where)
     return recipe
+
+
+def as_trained(recipe: Recipe) -> Recipe:
+    """The recipe with the networks that it trains: where labels are on, those that take them."""
+    return conditional(recipe) if recipe.data.labels == "on" else recipe
 
 
 def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
@@ -188,7 +194,7 @@ def parse_recipe(table: Table, where: str = "recipe") -> Recipe:
     recipe: Recipe = read_fields(Recipe, table, (), invalid)
     combined = [
         problem.text
-        for problem in problems(recipe)
+        for problem in problems(as_trained(recipe))
         if not any(
             name.startswith(invalid_name) for name in problem.about for invalid_name in invalid
         )

@@ -51,12 +51,19 @@ def exchange_networks(recipe: Recipe, generator: str = "", discriminator: str = 
 
 def conditional(recipe: Recipe) -> Recipe:
     """The recipe with networks that take labels, which are then learned; unchanged if one of them
-    cannot."""
+    cannot.
+
+    The relativistic loss compares a real with a fake image, which must share their label. So the
+    generator's step takes the discriminator's last real images with its fakes, not new ones.
+    """
     generator = recipe.generator.network.conditional()
     discriminator = recipe.discriminator.network.conditional()
     if generator is None or discriminator is None:
         return recipe
     changed = recipe.with_networks(generator, discriminator)
+    reuses_fakes = recipe.objective.loss == "relativistic" and recipe.generator_batch is None
+    if reuses_fakes and not recipe.discriminator.network.uses_labels:
+        changed = replace(changed, fresh_reals_for_generator=False)
     if changed.data.labels in ("scores", "off"):
         changed = replace(changed, data=replace(changed.data, labels="on"))
     if changed == recipe or recipe.name.endswith(CONDITIONAL):

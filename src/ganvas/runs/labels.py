@@ -13,6 +13,7 @@ from ganvas.formatting import format_count
 from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
 from ganvas.recipes import Recipe
 from ganvas.recipes.players import conditional, unconditional
+from ganvas.recipes.rules import problems
 from ganvas.runs.data import open_images
 
 OTHERWISE = (
@@ -20,6 +21,8 @@ OTHERWISE = (
     "-conditional, and no --labels on)"
 )
 """What else to do where labels cannot be learned."""
+
+USELESS_STRENGTH = "warning: --label-strength does nothing, as labels are not learned (--labels on)"
 
 
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
@@ -35,12 +38,18 @@ def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
         reason = unsuitable(labels)
         if reason:
             return unconditional(recipe), f"labels are not learned: {reason}"
-    if choice in ("auto", "on"):
+    if choice == "on":
         recipe = conditional(recipe)
-    if not recipe.takes_labels:
-        if choice == "auto":
+    elif choice == "auto":
+        learned = conditional(recipe)
+        if not learned.takes_labels:
             return recipe, "labels are not learned: one of the networks cannot take them"
-        return recipe, ""
+        if impossible := problems(learned):
+            return unconditional(recipe), f"labels are not learned: {impossible[0].text}"
+        recipe = learned
+    if not recipe.takes_labels:
+        useless = recipe.label_strength != 1
+        return recipe, USELESS_STRENGTH if useless else ""
     checked = checked_labels(prepared.name, prepared.label_set)
     return recipe, f"labels are learned: {describe(checked)}"
 

@@ -12,6 +12,7 @@ from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings, Labels
 from ganvas.errors import DataError, RecipeError
 from ganvas.networks import DISCRIMINATORS, GENERATORS
+from ganvas.objectives.settings import ObjectiveSettings
 from ganvas.recipes import CATALOG, Recipe, checked
 from ganvas.runs.labels import with_labels
 from tests.builders.tiny import SIDE, narrow, tiny_data, tiny_recipe
@@ -114,3 +115,32 @@ def test_a_network_that_cannot_take_labels_is_refused_where_they_must_be_learned
     plain, line = with_labels(recipe("auto", networks=networks), data(20, 20))
     assert not plain.takes_labels
     assert line == "labels are not learned: one of the networks cannot take them"
+
+
+BASES = [name for name in CATALOG if f"{name}-conditional" in CATALOG and name != "resnet-paper"]
+"""Recipes with a conditional one; the published one of resnet-paper has other gains."""
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_recipe_whose_labels_are_on_is_its_conditional_one(name: str) -> None:
+    """Checked as it is trained, so that the run can be read again."""
+    named, learned = CATALOG[name](), CATALOG[f"{name}-conditional"]()
+    for labels in ("on", "auto"):
+        given = dataclasses.replace(named, data=dataclasses.replace(named.data, labels=labels))
+        trained, _ = with_labels(checked(given), data(20, 20))
+        assert checked(trained) == trained
+        assert dataclasses.replace(trained, data=learned.data) == learned
+
+
+def test_combinations_with_labels_are_checked_before_the_networks_take_them() -> None:
+    packs = ObjectiveSettings(pac=2)
+    with pytest.raises(RecipeError, match=r"objective\.pac: .* takes one label per image"):
+        checked(recipe("on", objective=packs))
+    plain, line = with_labels(checked(recipe("auto", objective=packs)), data(20, 20))
+    assert plain == recipe("auto", objective=packs)
+    assert line.startswith("labels are not learned: objective.pac: ")
+
+
+def test_a_strength_of_labels_that_are_not_learned_is_told() -> None:
+    _, line = with_labels(recipe("scores", label_strength=0.5), data(20, 20))
+    assert line.startswith("warning: --label-strength does nothing")
