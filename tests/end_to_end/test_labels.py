@@ -114,6 +114,14 @@ def test_what_cannot_be_is_said_before_any_work(
         stray = ganvas("train", recipe, labelled, "--labels", "on", *out)
         refused(stray, "1 of 121 images has none: stray.png. Move them into the folder of their")
         (labelled / "stray.png").unlink()
+        flat, rows = tmp_path / "flat", ["file,label"]
+        flat.mkdir()
+        for index in range(5):
+            (flat / f"{index}.png").write_bytes(b"")
+            rows.append(f"{index}.png,{'ab'[index % 2]}")
+        (flat / "labels.csv").write_text("\n".join(rows[:-1]))
+        missing = ganvas("train", recipe, flat, "--labels", "on", *out)
+        refused(missing, "1 of 5 images has none: 4.png. Add rows for them to labels.csv, or let")
     (labelled / "alone").mkdir()
     Image.new("L", (16, 16), 7).save(labelled / "alone" / "1.png")
     refused(ganvas("train", recipe, labelled, "--labels", "on", *out), "have fewer: alone")
