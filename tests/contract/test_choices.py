@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ganvas.errors import RecipeError
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, choices
+from ganvas.recipes.catalog import dcgan
 from ganvas.recipes.choices import Case, Row, ranked_rows, read_choices
 from ganvas.training.pace import noise
 from ganvas.training.state import TrainState
@@ -68,6 +69,12 @@ def test_a_row_covers_about_as_many_images_as_its_study_saw(row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=row_id)
 def test_the_recipe_of_a_row_takes_labels_where_the_row_says_so(row: Row) -> None:
     assert row.build().takes_labels == (row.labels == "learned")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=row_id)
+def test_steps_of_all_rows_see_as_many_images(row: Row) -> None:
+    """So `train auto --tune` knows before it chooses whether the budget is large enough."""
+    assert row.build().images_per_step == dcgan().images_per_step
 
 
 @pytest.mark.parametrize("row", ROWS, ids=row_id)

@@ -289,6 +289,10 @@ def test_scores_are_by_patches_where_no_network_is_installed_and_a_line_says_so(
         (["DATA", "--images", "0"], ["--images: expected a whole number of at least 1, got 0"]),
         (["nowhere"], ["nowhere"]),
         (["DATA", "--from", "no-run"], ["no-run is not a run: no such directory"]),
+        (
+            ["DATA", "--tune", "--images", "2k"],
+            ["--images: tune trains 3 values", "at least 48,000"],
+        ),
         (["TINY"], ["will not train as it is", "usable images, at least"]),
         (["DATA", "--widht", "3"], ["--widht"]),
     ],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.cli.train import Train
 from ganvas.errors import RecipeError
+from ganvas.fields import field_types
 from ganvas.recipes import Recipe, checked
 
 
@@ -34,6 +35,7 @@ class Auto:
         """Choose, and train."""
         from ganvas.devices import choose_device
         from ganvas.runs.labels import labels_of_files
+        from ganvas.training.candidates import with_tuning
         from ganvas.training.choosing import choose
         from ganvas.training.earlier_run import EarlierRun
         from ganvas.training.least_memory import check_memory
@@ -43,6 +45,9 @@ class Auto:
         if self.first.start_from is not None:
             EarlierRun.read(self.first.start_from)  # so that there is one, before images are read
         labels_of_files(self.first.recipe, self.first.data)
+        if self.first.tune:  # the steps of every choice have as many images as the stand-in's
+            with errors_with_flag_names(["tune", *field_types(self.first.recipe)]):
+                with_tuning(self.first.recipe)
         if not self.chooses_size:
             check_memory(self.first.recipe, choose_device(self.first.device))
         with errors_with_flag_names(["time", "images"]):
