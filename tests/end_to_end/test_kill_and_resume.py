@@ -170,6 +170,7 @@ def test_a_terminal_that_closes_stops_training_and_nohup_lets_it_go_on(
     stopped = ganvas(*train, tmp_path / "stopped")
     assert stopped.code == 130
     assert "saved at 1,008 images" in stopped.err
+    assert "stopping: the run is saved first" in stopped.out
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
@@ -195,6 +196,24 @@ def test_a_run_that_is_interrupted_before_its_first_step_leaves_nothing(
     assert result.code == 130
     assert "nothing was left half-written" in result.err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_is_interrupted_twice_says_where_it_resumes(
+    tmp_path: Path,
+    shorter: Path,
+    ganvas: Callable[..., Result],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    run = Path(shutil.copytree(shorter, tmp_path / "run"))
+    monkeypatch.setattr(loop, "fit", interrupt)
+    result = ganvas("resume", run, "--images", 2000)
+    assert result.code == 130
+    newest = int(Run.open(run).checkpoint_paths()[-1].stem)
+    assert f"Its last checkpoint is at {newest:,} images; go on from there" in result.err
+    assert f"ganvas resume {run}" in result.err
 
 
 def test_a_run_that_nobody_writes_is_not_called_running(

@@ -65,7 +65,8 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
         cause = stop.__context__
         if isinstance(cause, GanvasError):  # torchrun stopped a process before it printed its error
             return print_error(str(cause), cause.exit_code)
-        return print_error("interrupted; nothing was left half-written", Interrupted.exit_code)
+        message = str(stop) or "interrupted; nothing was left half-written"
+        return print_error(message, Interrupted.exit_code)
     except OSError as error:
         if error.filename is None:
             raise

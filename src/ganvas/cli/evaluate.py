@@ -17,7 +17,7 @@ from ganvas.terminal import print_lines
 
 if TYPE_CHECKING:
     from ganvas.evaluation.measure import ScoringResult
-    from ganvas.evaluation.score import Score
+    from ganvas.evaluation.score import MeasurementConfig, Score
 
 METRIC_NAMES_HELP = (
     "Any of "
@@ -33,11 +33,12 @@ class Evaluate:
     """Score generated images against held-out real ones, beside what real images score."""
 
     run_directory: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """The run directory; or with --data an exported model.onnx, a copied generator/ folder, or
-    hf:OWNER/NAME of the hub."""
+    """The run directory; or with --data an exported model.onnx, a copied generator/ folder,
+    hf:OWNER/NAME of the hub, or images that another program made: a folder, .zip, .npz or .npy."""
     metrics: Annotated[tuple[str, ...], tyro.conf.arg(help=METRICS_HELP)] = ()
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n", "--samples"))] = None
-    """Images to generate; by default up to 2k, for a first answer (2.5k points, 5k stacks)."""
+    """Images to generate, or to take of those given; by default up to 2k, for a first answer (2.5k
+    points, 5k stacks)."""
     full: bool = False
     """As in published protocols: 10k images (26k stacks), and kid-lite0 too. Takes minutes."""
     data: str | None = None
@@ -139,9 +140,8 @@ def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
     """What was compared with what, and how."""
     common = scores[0].protocol
     lines = [
-        f"checkpoint at {common['checkpoint']:,} images ({common['checkpoint_hash']}), seed "
-        f"{common['seed']}; real images from {common['data']} ({common['fingerprint'][:8]}) at "
-        f"{common['size']}",
+        f"{what_was_scored(common)}, seed {common['seed']}; real images from {common['data']} "
+        f"({common['fingerprint'][:8]}) at {common['size']}",
         f"{scores[0].real}: what others of them score in place of the samples; no generator can "
         "honestly do better",
     ]
@@ -159,6 +159,13 @@ def protocol_lines(scores: list[Score], run_directory: Path) -> list[str]:
 
     scores_file = run_directory / SCORES_JSONL
     return [*lines, f"complete protocols: {scores_file if scores_file.is_file() else '--json'}"]
+
+
+def what_was_scored(protocol: MeasurementConfig) -> str:
+    """The checkpoint, or the images that were given."""
+    if "samples_of" in protocol:
+        return f"images of {protocol['samples_of']} ({protocol['samples_fingerprint'][:8]})"
+    return f"checkpoint at {protocol['checkpoint']:,} images ({protocol['checkpoint_hash']})"
 
 
 def what_is_compared(score: Score) -> str:

@@ -35,6 +35,13 @@ from ganvas.terminal import printable
 VALUES_OF_TO: dict[Any, Collection[str]] = {Export: get_args(TargetName), Log: LOGGERS}
 """Values of --to, which are often typed without it."""
 
+FIRST_STEPS = """\
+to begin:
+  ganvas train dcgan fashion    on the built-in images; a few minutes
+  ganvas check FOLDER           what is in your own images, and how to train on them
+  ganvas COMMAND --help         the flags of a command"""
+"""Below the overview, whose end is what a terminal shows of it."""
+
 
 def parse(arguments: list[str]) -> Command:
     """Parse the arguments of the command line. Wrong flags exit with code 2 and a hint.
@@ -52,7 +59,10 @@ def parse(arguments: list[str]) -> Command:
         raise unknown_command(arguments[0], COMMANDS)
     name, *rest = arguments or ["--help"]
     if name in HELP:
-        return parse_as(any_command(), "ganvas", [name])  # the overview
+        try:
+            return parse_as(any_command(), "ganvas", [name])  # the overview
+        finally:
+            print(FIRST_STEPS)
     if name not in COMMANDS:
         raise GanvasError(f"{name}: flags follow a command, such as train; see ganvas --help")
     # From here on one command alone, so that tyro's messages point to its help.

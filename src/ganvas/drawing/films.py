@@ -50,7 +50,8 @@ def write_film(path: Path, frames: Iterable[Image.Image], milliseconds: int) -> 
 
     Args:
         frames: of one size, at least one; L, LA, RGB or RGBA. In an MP4, transparency becomes
-            white, and an odd side is a pixel longer: its last row or column twice.
+            white, and an odd side is a pixel longer: its last row or column twice. A GIF has no
+            half-transparent pixels: from half opaque on they are drawn on white, others vanish.
         milliseconds: how long each is shown. A GIF counts in hundredths of a second.
 
     Raises:
@@ -58,17 +59,17 @@ def write_film(path: Path, frames: Iterable[Image.Image], milliseconds: int) -> 
         RunError: the place cannot be written.
     """
     check_film(path)
-    # Pillow drops the transparency of grey frames of a GIF.
-    pictures = (frame.convert("RGBA") if frame.mode == "LA" else frame for frame in frames)
+    suffix = path.suffix.lower()
+    pictures = (clear_or_opaque(frame) if suffix == ".gif" else frame for frame in frames)
     first = next(pictures)
     with storage.atomic_file(path) as file:
-        if path.suffix.lower() == ".mp4":
+        if suffix == ".mp4":
             _write_mp4(file, first, pictures, milliseconds)
         else:
             # Transparent frames replace the ones before, so that nothing shines through.
             first.save(
                 file,
-                format=path.suffix[1:],
+                format=suffix[1:],
                 save_all=True,
                 append_images=pictures,
                 duration=milliseconds,
@@ -104,3 +105,16 @@ def on_white(picture: Image.Image) -> Image.Image:
     layer = picture.convert("RGBA")
     white = Image.new("RGBA", layer.size, "white")
     return Image.alpha_composite(white, layer).convert("RGB")
+
+
+def clear_or_opaque(picture: Image.Image) -> Image.Image:
+    """A picture with pixels that are wholly transparent or wholly opaque, as a GIF has them.
+
+    Pillow would draw a pixel that is nearly transparent in its colour, opaque: usually black.
+    """
+    if not picture.has_transparency_data:
+        return picture
+    opaque = picture.convert("RGBA").getchannel("A").point(lambda alpha: 255 * (alpha > 127))
+    clear = Image.new("RGBA", picture.size, (255, 255, 255, 0))
+    clear.paste(on_white(picture), mask=opaque)
+    return clear

@@ -11,8 +11,8 @@ from ganvas.evaluation.failures import Failures
 from ganvas.evaluation.families import FAMILIES
 from ganvas.evaluation.label_sets import foreign_labels_problem
 from ganvas.evaluation.mode_classifier import labels_problem, modes_problem, no_labels
+from ganvas.evaluation.samples import Samples
 from ganvas.formatting import format_percent
-from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.metrics.names import Metric
 
 
@@ -61,9 +61,7 @@ def data_problem(metric: Metric, data: PreparedData) -> str | None:
     return labels_problem(data) if sees_labels or metric.features == "classifier" else None
 
 
-def label_problems(
-    metrics: Sequence[Metric], generator: TrainedGenerator, data: PreparedData
-) -> Failures:
+def label_problems(metrics: Sequence[Metric], generator: Samples, data: PreparedData) -> Failures:
     """Why metrics that see labels cannot be measured for this generator."""
     failures: Failures = {}
     for metric in metrics:
@@ -102,7 +100,7 @@ def check_held_out(data: PreparedData, fraction: float) -> None:
     )
 
 
-def check_same_shape(generator: TrainedGenerator, data: PreparedData) -> None:
+def check_same_shape(generator: Samples, data: PreparedData) -> None:
     """Raise a `DataError` unless generated and real images have the same shape."""
     if generator.shape != data.shape:
         raise DataError(

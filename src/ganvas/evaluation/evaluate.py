@@ -13,12 +13,20 @@ import numpy as np
 from ganvas import storage
 from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import Channels, DataSettings
+from ganvas.data.source import Source
 from ganvas.data.stacking import is_stacked
+from ganvas.devices import choose_device
 from ganvas.errors import GanvasError
 from ganvas.evaluation.checks import check_sample_count, metrics_of_more_samples
 from ganvas.evaluation.extractor_choice import uninstalled_metrics
 from ganvas.evaluation.failures import failure_lines
 from ganvas.evaluation.measure import FEW, ScoringResult, measure
+from ganvas.evaluation.samples import (
+    GivenImages,
+    check_enough,
+    prepared_pair,
+    source_of_images,
+)
 from ganvas.evaluation.score import Score, Scores
 from ganvas.generators.files import load
 from ganvas.generators.trained_generator import TrainedGenerator
@@ -64,8 +72,12 @@ def evaluate(
     `data`, and its scores are only returned. Real images are prepared and split as its training
     images were: of the same images, those that it has never seen are held out again.
 
+    Images that another program made need `data` too. They must be of one size; real images are
+    brought to it, and a tenth of them is held out, as in a run that is not told otherwise.
+
     Args:
-        run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME.
+        run: the run or its directory; or an .onnx file, a copied generator/ folder, hf:OWNER/NAME;
+            or images: a folder, .zip, .npz, .npy.
         metrics: names such as fd-lite0, prdc-lite0, swd, or a text with commas; by default those
             that suit the data.
         n: number of images to generate; the default depends on the data (see `default_count`).
@@ -119,6 +131,11 @@ def evaluate_run(
 ) -> ScoringResult:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
+    given = None if isinstance(run, Run) else source_of_images(Path(run), feedback.quiet)
+    if given is not None:
+        if checkpoint != "last":
+            raise GanvasError(f"{given.name} holds images, and these have no checkpoint")
+        return evaluate_images(given, requested, n, full, data, seed, device, verify, feedback)
     own_run = find_run(run)
     check_before_work(own_run, requested, n, data, feedback.quiet)
     generator = load(run if own_run is None else own_run, device, checkpoint)
@@ -138,6 +155,45 @@ def evaluate_run(
         record_scores(own_run, result.scores, generator.images_seen, while_training=False)
         if result.confusion is not None:
             own_run.write_label_confusion(result.confusion)
+    return result
+
+
+def evaluate_images(
+    source: Source,
+    metrics: Sequence[Metric],
+    n: int | None,
+    full: bool,
+    data: str | Path | None,
+    seed: int,
+    device: str,
+    verify: bool,
+    feedback: TerminalFeedback,
+) -> ScoringResult:
+    """Score images that another program made; `metrics` may be empty.
+
+    Raises:
+        GanvasError: no real images are named, or fewer images are given than n.
+        DataError: the images have several sizes; or as `measure`.
+    """
+    if data is None:
+        raise GanvasError(
+            f"{source.name} holds images, not a run. To score them as samples, say which real "
+            "images to compare them with (--data DATA)"
+        )
+    check_before_work(None, metrics, n, data, feedback.quiet)
+    samples, real, settings = prepared_pair(source, data, feedback.quiet, verify)
+    check_enough(samples, n)
+    unusable = f", {len(samples.unusable):,} cannot be read" if samples.unusable else ""
+    feedback.message(
+        f"{samples.name}: {len(samples.images):,} images, {samples.shape}{unusable}. If whatever "
+        f"made them was trained on the images of {real.name} that are held out here, their scores "
+        "are better than they should be"
+    )
+    metrics = metrics or parse_metrics(default_metrics(real, full))
+    count = min(default_count(real, full), len(samples.images)) if n is None else n
+    given = GivenImages(samples, choose_device(device))
+    result = measure(given, real, settings, metrics, count, seed, feedback)
+    result.check()
     return result
 
 

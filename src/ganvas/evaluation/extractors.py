@@ -20,7 +20,7 @@ from ganvas.data.cache import default_cache, write_rows
 from ganvas.data.prepared import PreparedData
 from ganvas.errors import GanvasError
 from ganvas.evaluation.failures import Failures, recorded_failure
-from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.evaluation.samples import Samples
 from ganvas.latents.latents import BATCH_SIZE
 from ganvas.metrics.features import FeatureConfig
 from ganvas.processes import ProcessGroup
@@ -86,7 +86,7 @@ def count_in_range(extractor: Extractor, indices: range, n: int) -> int:
 
 
 def fake_features(
-    generator: TrainedGenerator,
+    generator: Samples,
     n: int,
     seed: int,
     extractors: Sequence[Extractor],
@@ -138,7 +138,7 @@ def fake_features(
 def gather_features(
     features: dict[str, Tensor],
     extractors: Sequence[Extractor],
-    generator: TrainedGenerator,
+    generator: Samples,
     n: int,
     processes: ProcessGroup,
 ) -> dict[str, Tensor]:
@@ -180,7 +180,7 @@ def receive_features(
     count: int,
     extractor: Extractor,
     own: Tensor,
-    generator: TrainedGenerator,
+    generator: Samples,
     processes: ProcessGroup,
 ) -> Tensor:
     """Another process's features, or the features of its images; shape and dtype as in `own`."""

@@ -11,13 +11,13 @@ from torch import Tensor
 from ganvas.data.prepared import PreparedData
 from ganvas.evaluation.extractors import shuffled
 from ganvas.evaluation.families import FeatureSets, SetLabels
-from ganvas.generators.trained_generator import TrainedGenerator
+from ganvas.evaluation.samples import Samples
 from ganvas.labels import listed
 from ganvas.randomness import named_generator
 from ganvas.runs.tables import LabelConfusionTable
 
 
-def foreign_labels_problem(generator: TrainedGenerator, data: PreparedData) -> str | None:
+def foreign_labels_problem(generator: Samples, data: PreparedData) -> str | None:
     """Why a generator's labels cannot be compared with those of the data; None if they can."""
     foreign = [name for name in generator.label_names if name not in data.label_names]
     if not foreign:
@@ -28,7 +28,7 @@ def foreign_labels_problem(generator: TrainedGenerator, data: PreparedData) -> s
     )
 
 
-def labels_of_samples(generator: TrainedGenerator, data: PreparedData, n: int, seed: int) -> Tensor:
+def labels_of_samples(generator: Samples, data: PreparedData, n: int, seed: int) -> Tensor:
     """The label of each sample, int64 (n,), as an index of the data's label names.
 
     Samples of a generator that takes no labels get some, drawn as often as the training images have
@@ -48,7 +48,7 @@ def labels_of_samples(generator: TrainedGenerator, data: PreparedData, n: int, s
 
 
 def add_labels(
-    sets: FeatureSets, generator: TrainedGenerator, data: PreparedData, n: int, seed: int
+    sets: FeatureSets, generator: Samples, data: PreparedData, n: int, seed: int
 ) -> FeatureSets:
     """The same sets with the labels of their images.
 

@@ -46,6 +46,7 @@ from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.evaluation.floors import real_floors
 from ganvas.evaluation.forecast import ScoringForecast
 from ganvas.evaluation.label_sets import add_labels, confusion_of
+from ganvas.evaluation.samples import GivenImages, Samples
 from ganvas.evaluation.score import MeasurementConfig, Score
 from ganvas.formatting import format_image_size
 from ganvas.generators.trained_generator import TrainedGenerator
@@ -81,7 +82,7 @@ class ScoringResult:
 
 
 def measure(
-    generator: TrainedGenerator,
+    generator: Samples,
     data: PreparedData,
     settings: DataSettings,
     metrics: Sequence[Metric],
@@ -142,7 +143,7 @@ def measure(
 
 
 def failures_foreseen(
-    generator: TrainedGenerator,
+    generator: Samples,
     data: PreparedData,
     settings: DataSettings,
     metrics: Sequence[Metric],
@@ -272,13 +273,12 @@ def small_set_warnings(sets: FeatureSets) -> tuple[str, ...]:
 
 
 def common_config(
-    generator: TrainedGenerator, data: PreparedData, settings: DataSettings, seed: int
+    generator: Samples, data: PreparedData, settings: DataSettings, seed: int
 ) -> MeasurementConfig:
     """The part of the protocol that all scores of one evaluation share."""
     return {
         "ganvas": ganvas.__version__,
-        "checkpoint": generator.images_seen,
-        "checkpoint_hash": checksum(generator.network.state_dict(), {})[:16],
+        **origin_of(generator),
         "data": data.name,
         "fingerprint": data.fingerprint,
         "prepared": data.key,
@@ -286,4 +286,16 @@ def common_config(
         "channels": data.shape.channels,
         "resize": "none" if data.shape.is_point else f"Lanczos, {settings.fit}",
         "seed": seed,
+    }
+
+
+def origin_of(generator: Samples) -> MeasurementConfig:
+    """What the samples are of."""
+    if isinstance(generator, GivenImages):
+        given = generator.prepared
+        return {"samples_of": given.name, "samples_fingerprint": given.fingerprint}
+    assert isinstance(generator, TrainedGenerator)
+    return {
+        "checkpoint": generator.images_seen,
+        "checkpoint_hash": checksum(generator.network.state_dict(), {})[:16],
     }

@@ -14,7 +14,7 @@ from typing import Any
 from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
-from ganvas.data.inspection import Inspection
+from ganvas.data.inspection import FEW_IMAGES, Inspection
 from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.fields import format_field
@@ -24,6 +24,8 @@ from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.choices import Case, Row, ranked_rows
 from ganvas.recipes.recipe import Recipe, flag_of
 
+RECIPE_FOR_FEW = "few"
+"""Of images with alpha, for which the table of choices has no row."""
 ALPHA_MODES = ("RGBA", "grey with alpha")
 MOST_CROPPED = 0.25
 """Fraction of the area that cropping may lose without the command that keeps it."""
@@ -46,6 +48,8 @@ class Recommendation:
     """Of the images that training gets."""
     reasons: tuple[str, ...]
     """Why, one clause for each choice, the most important first."""
+    notes: tuple[str, ...]
+    """What becomes of labels and of transparency, where one may expect something else."""
     row: Row | None
     """Of the table of choices; None for data that names its recipe, and where no row suits."""
     second_choice: str | None
@@ -69,7 +73,7 @@ class Recommendation:
         """The command and the reasons, as `ganvas check --json` prints them."""
         return {
             "suggested_command": self.command,
-            "why": list(self.reasons),
+            "why": [*self.reasons, *self.notes],
             "second_choice": self.second_choice,
         }
 
@@ -80,7 +84,8 @@ class Recommendation:
         if self.cropped_area > MOST_CROPPED:
             loss = format_percent(self.cropped_area)
             whole = [f"cropping loses {loss} of the area; all of it: {self.command} --fit pad"]
-        return [f"why: {'; '.join(self.reasons)}", *second, *whole, f"next: {self.command}"]
+        notes = [f"note: {note}" for note in self.notes]
+        return [f"why: {'; '.join(self.reasons)}", *notes, *second, *whole, f"next: {self.command}"]
 
 
 def recommend(
@@ -102,7 +107,7 @@ def recommend(
     if fits is not None:
         rows = [row for row in rows if fits(row.build())] or rows
     row = rows[0] if rows else None
-    recipe = inspection.recipe or (RECIPE_FOR_IMAGES if row is None else row.recipe)
+    recipe = inspection.recipe or (_without_row(inspection, case) if row is None else row.recipe)
     flags = list(inspection.flags)
     settings = replace(inspection.settings, size=inspection.size)
     reasons = [_why_recipe(inspection, row, case)]
@@ -137,7 +142,8 @@ def recommend(
         flags=(*(() if row is None else row.flags), *flags),
         settings=settings,
         channels=_channels(inspection),
-        reasons=(*reasons, *_notes(inspection, keeps_labels)),
+        reasons=tuple(reasons),
+        notes=tuple(_notes(inspection, keeps_labels)),
         row=row,
         second_choice=_second_choice(rows, case),
         cropped_area=_cropped_area(inspection),
@@ -182,12 +188,22 @@ def _channels(inspection: Inspection) -> int:
     return 1 if inspection.grey else 3
 
 
+def _without_row(inspection: Inspection, case: Case) -> str:
+    """The recipe for images with alpha."""
+    follows = inspection.few and case.can_follow
+    return RECIPE_FOR_FEW if follows else RECIPE_FOR_IMAGES
+
+
 def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:
     if inspection.recipe is not None:
         images = "points" if inspection.things == "points" else "stacked images"
         return f"{inspection.recipe} as it is made for {images}"
     if row is None:
-        return f"{RECIPE_FOR_IMAGES}, as nothing was measured on {case.channels} channels"
+        unmeasured = f"nothing was measured on {case.channels} channels"
+        if (recipe := _without_row(inspection, case)) == RECIPE_FOR_FEW:
+            few = f"as the discriminator memorises fewer than {FEW_IMAGES:,} images"
+            return f"{recipe} {few}; {unmeasured}"
+        return f"{recipe}, as {unmeasured}"
     return f"{row.recipe} {_grounds(row, case, 'the nearest to {} that was measured')}"
 
 
@@ -260,5 +276,9 @@ def _notes(inspection: Inspection, keeps_labels: bool) -> list[str]:
         )
     alpha = sum(part for mode, part in inspection.modes.items() if mode in ALPHA_MODES)
     if alpha >= NOTEWORTHY_ALPHA and inspection.settings.channels not in ("2", "4"):
-        notes.append("alpha is replaced by the background; --channels 4 keeps it")
+        background = inspection.settings.background
+        notes.append(
+            f"transparent pixels become {background} (--background); for images with transparency, "
+            "such as sprites, --channels 4 keeps it"
+        )
     return notes

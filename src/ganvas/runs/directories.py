@@ -66,10 +66,14 @@ def check_is_run(directory: Path) -> None:
             f"\nTo report on the whole study: {ganvas_command('report', directory)}"
             f"\nTo continue it: {ganvas_command('compare', directory)}"
         )
-    runs = list_runs([*directory.glob(f"*/{RECIPE_JSON}"), *directory.glob(f"*/*/{RECIPE_JSON}")])
-    if runs:
+    if runs := list_runs(runs_inside(directory)):
         raise RunError(f"{directory} is not a run, but it holds some. Name one of them: {runs}")
     raise RunError(f"{directory} is not a run: it has no {RECIPE_JSON}. `ganvas train` makes one.")
+
+
+def runs_inside(directory: Path) -> list[Path]:
+    """The recipes of runs that are in a directory, or in one of its directories."""
+    return [*directory.glob(f"*/{RECIPE_JSON}"), *directory.glob(f"*/*/{RECIPE_JSON}")]
 
 
 def _about_file(path: Path) -> str:

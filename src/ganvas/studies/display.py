@@ -123,7 +123,8 @@ class StudyDisplay:
             )
 
     def begin(self, directory: StudyDirectory, jobs: Sequence[Job]) -> None:
-        """Print which runs are done already; expect the others."""
+        """Print where the study is written, and which runs are done already; expect the others."""
+        self.message(f"writing to {directory.path}")
         self._directory = directory
         self._study, self._plan = directory.study, directory.plan
         self._runs = len(directory.run_keys())

@@ -271,7 +271,8 @@ def choice_lines(
     about = f"{inspection.name}: {', '.join([images, *labels_in_words(inspection)])}"
     row, size = recommendation.row, format_image_size(recommendation.settings.size)
     assert row is not None
-    why = "; ".join(recommendation.reasons).removeprefix(row.recipe)
+    reasons = (*recommendation.reasons, *recommendation.notes)
+    why = "; ".join(reasons).removeprefix(row.recipe)
     second = recommendation.second_choice
     return (
         f"{about}  ·  this machine: {machine}, {rate:,.0f} images/s",

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 
 from ganvas.command_line import ganvas_command
 from ganvas.data.prepared import PreparedData
-from ganvas.errors import Diverged, Interrupted, OutOfMemory, RankLost, RunError, Unhealthy
+from ganvas.errors import (
+    Diverged,
+    GanvasError,
+    Interrupted,
+    OutOfMemory,
+    RankLost,
+    RunError,
+    Unhealthy,
+)
 from ganvas.notebook import in_notebook
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
@@ -96,14 +104,35 @@ def report_full_disk(run: Run) -> Iterator[None]:
     """If the disk is full inside, say how to go on once it is not.
 
     Raises:
-        RunError: instead of the one about the file; the same if no checkpoint was saved yet.
+        RunError: instead of the one about the file.
     """
     try:
         yield
     except RunError as error:
-        if not is_full(error) or not run.checkpoint_paths():
+        if not is_full(error):
             raise
-        raise RunError(f"{error} Then go on with: {resume_command(run)}") from error
+        then = "go on with" if run.checkpoint_paths() else "train from the start, in the same run"
+        raise RunError(f"{error} Then {then}: {resume_command(run)}") from error
+
+
+@contextmanager
+def report_unsaved(run: Run) -> Iterator[None]:
+    """If training is interrupted inside without being saved, say from where it resumes.
+
+    Raises:
+        KeyboardInterrupt: with that message in place of none; the same if no checkpoint was saved
+            yet, or if another error is the cause.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        paths = run.checkpoint_paths()
+        if isinstance(stop.__context__, GanvasError) or not paths:
+            raise
+        raise KeyboardInterrupt(
+            "interrupted before the run could be saved. Its last checkpoint is at "
+            f"{int(paths[-1].stem):,} images; go on from there with: {resume_command(run)}"
+        ) from stop
 
 
 @contextmanager

@@ -32,6 +32,8 @@ from ganvas.training.step import train_step
 from ganvas.training.stop import Signal, StopRequest
 from ganvas.training.timer import Timer, seconds_trained
 
+STOPPING = "stopping: the run is saved first; a second Ctrl-C would lose what is not saved yet"
+
 
 def fit(
     run: Run,
@@ -80,6 +82,8 @@ def fit(
                 listeners.scores(state.images_seen, scores)
             pausing = signal != Signal.CONTINUE and not due.last
             if pausing:
+                if signal == Signal.STOP:
+                    listeners.message(STOPPING)
                 with report_divergence(run, state):
                     state.metrics.flush()
             if due.checkpoint or pausing:

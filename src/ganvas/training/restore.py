@@ -115,7 +115,11 @@ def unsaved_end(run: Run) -> list[str]:
     if run.state() != "stopped without saving":
         return []
     last = run.history.last_record() or {"images_seen": 0}
-    return [f"{run.directory} stopped without saving at {last['images_seen']:,} images"]
+    saved = run.read_status().images_seen
+    seen = f"at {last['images_seen']:,}"
+    if last["images_seen"] < saved:  # it died before its next line of history
+        seen = f"after its checkpoint at {saved:,}"
+    return [f"{run.directory} stopped without saving {seen} images"]
 
 
 def check_unfinished(run: Run, recipe: Recipe, state: TrainState) -> None:

@@ -45,7 +45,7 @@ from ganvas.training.distributed import (
 )
 from ganvas.training.earlier_run import EarlierRun, check_freezes_trained
 from ganvas.training.engine import Compile
-from ganvas.training.failures import report_full_disk, report_out_of_memory
+from ganvas.training.failures import report_full_disk, report_out_of_memory, report_unsaved
 from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.least_memory import check_memory
 from ganvas.training.logs import view_lines
@@ -180,6 +180,7 @@ def train(
         run_lock(run, processes),
         removed_if_never_saved(run),
         report_full_disk(run),
+        report_unsaved(run),
         deterministic_kernels(deterministic),
     ):
         display = Display(run, recipe, 0, quiet)
@@ -242,6 +243,7 @@ def resume(
         shut_down_process_group(processes),
         run_lock(run, processes),
         report_full_disk(run),
+        report_unsaved(run),
         deterministic_kernels(environment["deterministic"]),
     ):
         if processes.is_main:

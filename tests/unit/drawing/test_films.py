@@ -50,6 +50,19 @@ def test_an_endless_film_has_every_frame(tmp_path: Path, suffix: str, channels: 
         assert np.abs(frame[seen].astype(int) - expected[seen]).max() <= tolerance
 
 
+def test_a_gif_shows_no_colour_of_what_is_nearly_transparent(tmp_path: Path) -> None:
+    alphas = [0, 8, 120, 136, 247, 255]
+    pixels = np.zeros((4, len(alphas), 4), np.uint8)  # black
+    pixels[..., 3] = alphas
+    path = tmp_path / "sprites.gif"
+    write_film(path, iter([to_pillow(pixels)] * 2), milliseconds=80)
+    with Image.open(path) as film:
+        for frame in ImageSequence.Iterator(film):
+            read = np.asarray(frame.convert("RGBA")).astype(int)
+            assert (read[..., 3] == [0, 0, 0, 255, 255, 255]).all()
+            assert np.abs(read[:, 3:, 0] - [119, 8, 0]).max() <= 8, "as on white"
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_an_mp4_has_every_frame_and_even_sides(tmp_path: Path, channels: int) -> None:
     require_extra("video")

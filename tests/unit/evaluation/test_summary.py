@@ -127,6 +127,14 @@ def test_few_real_images_are_said() -> None:
     assert text.endswith("clearly different; a rough answer, from 60 real images")
 
 
+def test_few_real_images_are_compared_by_swd_first() -> None:
+    fd, swd = score("fd-lite0", 1640, 1077, n_real=25), score("swd", 232, 38.9, n_real=25)
+    assert summary([fd, swd]).startswith("real images score 38.9, yours 232 (swd): very different")
+    assert "close" in summary([fd])
+    many = [replace(each, protocol={"n_real": 100}) for each in (fd, swd)]
+    assert "(fd-lite0)" in summary(many)
+
+
 def test_every_family_has_a_sentence() -> None:
     for metric in ("fd-inception", "kid-classifier", "recall-lite0", "density-lite0", "swd"):
         assert summary([score(metric, 0.5, 0.9, 0.01)])

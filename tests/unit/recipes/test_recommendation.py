@@ -42,8 +42,9 @@ def photographs(folder: Path, mode: str = "RGB", count: int = 3, side: int = 70)
 
 
 def reason(recommendation: Recommendation, start: str) -> str:
-    """The one reason that starts so."""
-    (found,) = [text for text in recommendation.reasons if text.startswith(start)]
+    """The one reason or note that starts so."""
+    texts = (*recommendation.reasons, *recommendation.notes)
+    (found,) = [text for text in texts if text.startswith(start)]
     return found
 
 
@@ -121,9 +122,20 @@ def test_grey_of_any_kind_is_grey_as_in_training(tmp_path: Path) -> None:
 
 def test_alpha_that_would_be_lost_is_mentioned(tmp_path: Path) -> None:
     folder = photographs(tmp_path / "photos", "RGBA")
-    assert "--channels 4 keeps it" in reason(recommended(folder), "alpha")
-    kept = recommended(folder, channels="4")
-    assert not any(text.startswith("alpha") for text in kept.reasons)
+    lost = recommended(folder)
+    assert reason(lost, "transparent pixels become white").endswith("--channels 4 keeps it")
+    assert f"note: {lost.notes[-1]}" in lost.lines(), "on a line of its own"
+    assert lost.to_json()["why"][-1] == lost.notes[-1]
+    assert recommended(folder, channels="4").notes == ()
+
+
+@pytest.mark.parametrize(("count", "recipe"), [(240, "few"), (30, "dcgan")])
+def test_few_images_with_alpha_are_few_too(tmp_path: Path, count: int, recipe: str) -> None:
+    data = arrays(tmp_path / "sprites.npy", count, 32, 4)
+    flags = ["--held-out", "0.1"]  # of 30 images too few to follow overfitting by
+    chosen = recommend(inspect(open_source(data), DataSettings(channels="4"), 2, flags=flags))
+    assert chosen.recipe == chosen.build().name == recipe
+    assert "nothing was measured on 4 channels" in reason(chosen, recipe)
 
 
 def test_what_labels_are_for_is_said(tmp_path: Path) -> None:

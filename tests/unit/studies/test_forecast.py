@@ -131,4 +131,6 @@ def test_progress_line_names_stages_and_never_counts_down(
     assert display.describe([two]).startswith("1 of 2 runs  1k/2k images  0:")
     display.ended(finished(seed=1))
     assert display.describe([]) == "2 of 2 runs  2k/2k images"
-    assert "[1/2] mlp seed 0: finished" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"writing to {directory.path}" in printed
+    assert "[1/2] mlp seed 0: finished" in printed

@@ -18,7 +18,7 @@ from ganvas.runs import Run
 from ganvas.training import batch_size
 from ganvas.training.batch_size import BatchSizeFinder, ran_out
 from ganvas.training.engine import WARMUP_STEPS
-from ganvas.training.failures import report_full_disk, report_out_of_memory
+from ganvas.training.failures import report_full_disk, report_out_of_memory, report_unsaved
 from tests.builders import run_files
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
@@ -131,7 +131,7 @@ def test_out_of_memory_errors_of_torch_are_recognised() -> None:
     assert not ran_out(RuntimeError("anything else"))
 
 
-def test_a_full_disk_names_resume_where_there_is_a_checkpoint(tmp_path: Path) -> None:
+def test_a_full_disk_names_resume_and_where_that_starts(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "run", tiny_recipe(), run_files.environment(), run_files.data())
     full = OSError(errno.ENOSPC, "No space left on device")
 
@@ -140,8 +140,34 @@ def test_a_full_disk_names_resume_where_there_is_a_checkpoint(tmp_path: Path) ->
             raise storage.cannot_write(run.directory / "history.jsonl", error) from error
         return str(caught.value)
 
-    assert about(full).endswith("free some space.")
+    resume = f"ganvas resume {run.directory}"
+    assert about(full).endswith(
+        f"free some space. Then train from the start, in the same run: {resume}"
+    )
     run.make_folders()
     run.checkpoint_path(400).touch()
-    assert about(full).endswith(f"free some space. Then go on with: ganvas resume {run.directory}")
+    assert about(full).endswith(f"free some space. Then go on with: {resume}")
     assert "ganvas resume" not in about(OSError(errno.EACCES, "Permission denied"))
+
+
+def test_an_interruption_without_saving_says_where_the_run_resumes(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", tiny_recipe(), run_files.environment(), run_files.data())
+
+    def interrupt(cause: Exception | None) -> None:
+        try:
+            if cause is not None:
+                raise cause
+        finally:
+            raise KeyboardInterrupt  # as torchrun's signal comes after an error
+
+    def message(cause: Exception | None = None) -> str:
+        with pytest.raises(KeyboardInterrupt) as caught, report_unsaved(run):
+            interrupt(cause)
+        return str(caught.value)
+
+    assert message() == "", "nothing was saved that could be named"
+    run.make_folders()
+    run.checkpoint_path(400).touch()
+    run.checkpoint_path(2400).touch()
+    assert message().endswith(f"2,400 images; go on from there with: ganvas resume {run.directory}")
+    assert message(RunError("the disk is full")) == ""

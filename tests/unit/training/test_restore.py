@@ -10,8 +10,9 @@ import pytest
 
 from ganvas.errors import RunError
 from ganvas.runs import Run
-from ganvas.training.restore import check_unfinished
+from ganvas.training.restore import check_unfinished, unsaved_end
 
+from ...builders import run_files
 from ...builders.tiny import tiny_recipe
 
 
@@ -21,3 +22,17 @@ def test_a_finished_run_can_be_trained_for_exactly_twice_as_long() -> None:
     with pytest.raises(RunError, match=r"--images 24492$"):
         check_unfinished(run, tiny_recipe(images=12_246), state)
     check_unfinished(run, tiny_recipe(images=12_247), state)
+
+
+def test_where_a_run_died_is_never_before_its_checkpoint(tmp_path: Path) -> None:
+    tables = run_files.environment(), run_files.data()
+    run = Run.create(tmp_path / "run", tiny_recipe(), *tables)
+    run.history.append({"images_seen": 2016})
+    assert unsaved_end(run) == [f"{run.directory} stopped without saving at 2,016 images"]
+    run.write_status("running", 2400)
+    after = f"{run.directory} stopped without saving after its checkpoint at 2,400 images"
+    assert unsaved_end(run) == [after]
+    run.history.append({"images_seen": 4000})
+    assert unsaved_end(run) == [f"{run.directory} stopped without saving at 4,000 images"]
+    run.write_status("interrupted", 4000)
+    assert unsaved_end(run) == []
