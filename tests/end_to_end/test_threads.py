@@ -34,7 +34,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ganvas.Recipe:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs want their directories, and begin to train, at the same time."""
-    turns = threading.Barrier(2)
+    turns = threading.Barrier(2, timeout=300)  # an error, not a test that never ends
 
     def describe_together(data: PreparedData) -> dict[str, object]:
         turns.wait()

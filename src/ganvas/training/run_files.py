@@ -126,10 +126,12 @@ def new_run(
 ) -> Run:
     """The run directory, which the first process makes and tells the others."""
 
-    def create(directory: Path) -> Run:
-        return Run.create(directory, recipe, environment, describe_data(data), start, plan)
-
     def create_named() -> str:
+        about = describe_data(data)
+
+        def create(directory: Path) -> Run:
+            return Run.create(directory, recipe, environment, about, start, plan)
+
         if out is not None:
             return str(create(Path(out)).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
