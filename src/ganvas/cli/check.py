@@ -114,10 +114,10 @@ class Check:
 
     def check_preview(self) -> None:
         """Raise a `GanvasError` unless the picture can be written."""
-        from ganvas.runs.directories import check_new_file
-
         if self.preview is None:
             return
+        from ganvas.runs.directories import check_new_file
+
         if self.preview.suffix.lower() != ".png":
             raise GanvasError(f"{self.preview}: expected a .png")
         check_new_file(self.preview)

@@ -7,8 +7,9 @@ import re
 import stat
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from PIL.Image import Image
@@ -66,18 +67,7 @@ class FolderSource(Source):
 
     def content(self, index: int) -> bytes:
         """The file's bytes. Raises UnusableImage where it cannot be read."""
-        path = Path(self.paths[index])
-        try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):  # reading a pipe would block for ever
-                raise UnusableImage("not a regular file")
-            check_size(status.st_size)
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise UnusableImage("missing (a broken link, or removed meanwhile)") from None
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise UnusableImage(f"cannot be read: {reason}") from error
+        return _read_file(Path(self.paths[index]))
 
     def read(self, index: int) -> Image:
         """The image, its header read. Raises UnusableImage."""
@@ -99,21 +89,7 @@ class ZipSource(Source):
 
     def content(self, index: int) -> bytes:
         """The unpacked bytes. Raises UnusableImage if they are damaged or far too many."""
-        entry = self.entries[index]
-        check_size(entry.file_size)
-        problem = unpacking_problem(entry.compress_size, entry.file_size)
-        if problem is not None:
-            raise UnusableImage(problem)
-        try:
-            return self.archive.read(entry)  # never returns more than the declared size
-        except NotImplementedError as error:
-            method = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
-            raise UnusableImage(
-                f"compressed with {method}, which cannot be read here; unpack the archive and give "
-                "the folder"
-            ) from error
-        except Exception as error:  # zipfile and the decompressors raise whatever damage causes
-            raise UnusableImage("damaged in the archive") from error
+        return _read_entry(self.archive, self.entries[index])
 
     def read(self, index: int) -> Image:
         """The image, its header read. Raises UnusableImage."""
@@ -137,7 +113,8 @@ def open_folder(root: Path) -> FolderSource:
     if not files:
         raise DataError(f"{root} holds no images. Give a folder of image files")
     above = tables_above(list(tables), [name for name, _ in files])
-    return open_files(root, files, {name: tables[name].read_bytes() for name in above})
+    contents = {name: _read_table(root, name, partial(_read_file, tables[name])) for name in above}
+    return open_files(root, files, contents)
 
 
 def open_files(
@@ -203,8 +180,14 @@ def open_zip(path: Path) -> ZipSource:
         archive.close()
         raise DataError(f"{path} {problem}")
     names = [printable_name(name) for name, _ in files]
-    above = tables_above(list(tables), names)
-    contents = _read_tables(path, archive, {name: tables[name] for name in above})
+    try:
+        contents = {
+            name: _read_table(path, name, partial(_read_entry, archive, tables[name]))
+            for name in tables_above(list(tables), names)
+        }
+    except DataError:
+        archive.close()
+        raise
     labels, table = _labels_of(names, contents)
     return ZipSource(
         name=path.stem,
@@ -218,22 +201,47 @@ def open_zip(path: Path) -> ZipSource:
     )
 
 
-def _read_tables(
-    path: Path, archive: zipfile.ZipFile, tables: Mapping[str, zipfile.ZipInfo]
-) -> dict[str, bytes]:
-    """The content of an archive's tables by name. Raises a `DataError` for one that is damaged."""
-    contents = {}
-    for name, entry in tables.items():
-        problem = unpacking_problem(entry.compress_size, entry.file_size)
-        if problem is None:
-            try:
-                contents[name] = archive.read(entry)
-                continue
-            except Exception:  # zipfile and the decompressors raise whatever damage causes
-                problem = "damaged in the archive"
-        archive.close()
-        raise DataError(f"{path}: its table {name}: {problem}. Pack the archive again without it")
-    return contents
+def _read_file(path: Path) -> bytes:
+    """A file's bytes. Raises UnusableImage where it cannot be read."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would block for ever
+            raise UnusableImage("not a regular file")
+        check_size(status.st_size)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UnusableImage("missing (a broken link, or removed meanwhile)") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnusableImage(f"cannot be read: {reason}") from error
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """An entry's unpacked bytes. Raises UnusableImage if they are damaged or far too many."""
+    check_size(entry.file_size)
+    problem = unpacking_problem(entry.compress_size, entry.file_size)
+    if problem is not None:
+        raise UnusableImage(problem)
+    try:
+        return archive.read(entry)  # never returns more than the declared size
+    except NotImplementedError as error:
+        method = _METHODS.get(entry.compress_type, f"method {entry.compress_type}")
+        raise UnusableImage(
+            f"compressed with {method}, which cannot be read here; unpack the archive and give "
+            "the folder"
+        ) from error
+    except Exception as error:  # zipfile and the decompressors raise whatever damage causes
+        raise UnusableImage("damaged in the archive") from error
+
+
+def _read_table(place: Path, name: str, read: Callable[[], bytes]) -> bytes:
+    """The content of a table of labels. Raises a `DataError` where it cannot be read."""
+    try:
+        return read()
+    except UnusableImage as problem:
+        raise DataError(
+            f"{place}: its table {name}: {problem.reason}. Take it away, or replace it"
+        ) from problem
 
 
 def _labels_of(
@@ -242,7 +250,7 @@ def _labels_of(
     """The label of each image, and the table that says it or should have."""
     by_folders = labels_from_folders(names).labels
     table = read_label_tables(tables, names, None not in by_folders)
-    return (by_folders if table is None or table.problem else table.labels), table
+    return (table.labels if table is not None and table.is_read else by_folders), table
 
 
 def walk(root: Path) -> Iterator[tuple[str, str]]:

@@ -138,7 +138,7 @@ class Inspection:
         if self.labels and self.unlabelled:
             warnings.append(self._unlabelled_warning())
         table = self.label_table
-        if table is not None and table.problem:
+        if table is not None and not table.is_read:
             warnings.append(
                 f"no labels: {table.name} is not read: {table.problem}. If it is meant to hold the "
                 "labels, see docs/data.md#labels"
@@ -197,7 +197,7 @@ class Inspection:
     def _unlabelled_warning(self) -> str:
         """Why labels are not used although there are some."""
         table = self.label_table
-        if table is not None and not table.problem:
+        if table is not None and table.is_read:
             return (
                 f"training without labels: {table.name} has no label of {self.unlabelled:,} of the "
                 f"{self.usable:,} images. For labels, add rows for those, or move them elsewhere"
@@ -276,7 +276,7 @@ class Inspection:
 
     def _table_line(self) -> tuple[str, str] | None:
         table = self.label_table
-        if table is None or table.problem:
+        if table is None or not table.is_read:
             return None
         other = format_count(table.unmatched, "row of it names", "rows of it name")
         return "labels are from", table.name + (f"; {other} no image" if table.unmatched else "")

@@ -48,6 +48,11 @@ class LabelTable:
     unmatched: int = 0
     problem: str = ""
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it says the labels of the images."""
+        return not self.problem
+
 
 def is_label_table(name: str) -> bool:
     """Whether a file may be a table of labels, by its name with `/` between folders."""
@@ -84,7 +89,7 @@ def read_label_tables(
         labelled_by_folders: whether all images have labels by the names of their folders.
     """
     read = [read_label_table(name, content, names) for name, content in sorted(tables.items())]
-    usable = [table for table in read if not table.problem]
+    usable = [table for table in read if table.is_read]
     for table in usable:
         if PurePosixPath(table.name).name.lower() == STYLEGAN_TABLE:
             return table
@@ -93,7 +98,7 @@ def read_label_tables(
     if len(usable) > 1:
         others = format_first([table.name for table in usable[1:]], MOST_NAMED)
         return LabelTable(usable[0].name, problem=f"{others} has labels of these images too")
-    return next(iter([*usable, *read]), None)
+    return next(iter(usable or read), None)
 
 
 def read_label_table(name: str, content: bytes, names: Sequence[str]) -> LabelTable:

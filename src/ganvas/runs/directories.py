@@ -14,7 +14,7 @@ from ganvas.errors import Occupied, RunError
 from ganvas.hub_files import CONFIG_JSON, address_of, is_hub
 from ganvas.runs.file_names import RECIPE_JSON
 
-Made = TypeVar("Made")
+Created = TypeVar("Created")
 
 STUDY_JSON = "study.json"
 """The file that makes a directory a study (`studies/directory.py`)."""
@@ -110,8 +110,8 @@ def check_new_run(directory: Path) -> None:
     storage.check_can_write(directory)
 
 
-def in_first_free(stem: Path, create: Callable[[Path], Made]) -> Made:
-    """What `create` makes in STEM-N with the smallest free N. Other processes may do so at once.
+def in_first_free(stem: Path, create: Callable[[Path], Created]) -> Created:
+    """What `create` returns for STEM-N with the smallest free N. Other processes may do so at once.
 
     Args:
         create: makes a directory, or raises `Occupied` where another process was faster.

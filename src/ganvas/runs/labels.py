@@ -82,8 +82,9 @@ def check_all_labelled(source: Source) -> None:
     if 0 < len(without) < len(source.items):
         images = format_count(len(source.items), "image")
         advice = "Move them into the folder of their label"
-        if source.label_table is not None and not source.label_table.problem:
-            advice = f"Add rows for them to {source.label_table.name}"
+        table = source.label_table
+        if table is not None and table.is_read:
+            advice = f"Add rows for them to {table.name}"
         raise DataError(
             f"{source.name}: the networks take labels, and {len(without):,} of {images} "
             f"{'has' if len(without) == 1 else 'have'} none: {listed(without)}. {advice}, or "

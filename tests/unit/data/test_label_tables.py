@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -146,6 +147,14 @@ def test_a_damaged_table_in_an_archive_is_an_error(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"file,label\n1.png,x", b"file,label\n1.png,y"))
     with pytest.raises(DataError, match=r"its table labels\.csv: damaged in the archive"):
         open_source(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_table_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    folder = images(tmp_path, "1.png")
+    os.mkfifo(folder / "labels.csv")
+    with pytest.raises(DataError, match=r"its table labels\.csv: not a regular file"):
+        open_source(folder)
 
 
 def test_labels_of_folders_win_over_a_table(tmp_path: Path) -> None:
