@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/unseen.py FOLDER --openmoji PACKAGE
 
 characters.npy   6,763 Chinese characters (GB 2312), 32x32 grey, drawn in a font that has them, such
-                 as that of Debian's fonts-wqy-microhei
+                 as that of Debian's fonts-wqy-microhei; characters64.npy: at 64x64
 dogs.npy         6,000 dogs of CIFAR-10, of `fetch.py cifar10`
 pets.npz         900 cats and 900 dogs of them, with labels
 drawings/        1,378 emojis in the folders of seven groups, 72x72 pixels, of npm's openmoji 15.0.0
@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-SIDE = 32
-CHARACTER = 28
-"""Font size in pixels."""
+SIDES = {"characters": 32, "characters64": 64}
+CHARACTER = 7 / 8
+"""Font size as a fraction of the side."""
 ROWS, COLUMNS = range(0xB0, 0xF8), range(0xA1, 0xFF)
 """The bytes of GB 2312's characters; the last five of row 0xD7 are not assigned."""
 CATS, DOGS = 3, 5
@@ -50,7 +50,8 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.font:
-        np.save(options.folder / "characters.npy", characters(options.font))
+        for name, side in SIDES.items():
+            np.save(options.folder / f"{name}.npy", characters(options.font, side))
     if options.cifar10:
         with np.load(options.cifar10) as arrays:
             images, labels = arrays["images"], arrays["labels"]
@@ -61,10 +62,10 @@ def main() -> None:
         draw_emojis(options.openmoji, options.folder / "drawings")
 
 
-def characters(font: Path) -> np.ndarray:
-    """White characters on black: uint8 (6763, 32, 32, 1)."""
-    face = ImageFont.truetype(font, CHARACTER)
-    return np.stack([draw_character(text, face) for text in gb2312()])[..., None]
+def characters(font: Path, side: int) -> np.ndarray:
+    """White characters on black: uint8 (6763, side, side, 1)."""
+    face = ImageFont.truetype(font, CHARACTER * side)
+    return np.stack([draw_character(text, face, side) for text in gb2312()])[..., None]
 
 
 def gb2312() -> Iterator[str]:
@@ -77,10 +78,10 @@ def gb2312() -> Iterator[str]:
                 continue
 
 
-def draw_character(text: str, face: ImageFont.FreeTypeFont) -> np.ndarray:
-    """One character in the middle of its image: uint8 (32, 32)."""
-    image = Image.new("L", (SIDE, SIDE))
-    ImageDraw.Draw(image).text((SIDE / 2, SIDE / 2), text, fill=255, font=face, anchor="mm")
+def draw_character(text: str, face: ImageFont.FreeTypeFont, side: int) -> np.ndarray:
+    """One character in the middle of its image: uint8 (side, side)."""
+    image = Image.new("L", (side, side))
+    ImageDraw.Draw(image).text((side / 2, side / 2), text, fill=255, font=face, anchor="mm")
     return np.asarray(image)
 
 
