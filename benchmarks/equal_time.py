@@ -187,13 +187,19 @@ def within(recipe: Recipe, images: float) -> Recipe:
 
 
 def with_data(recipe: Recipe, side: int | None, held_out: float | None) -> Recipe:
-    """The recipe with images of another side, or another fraction of them for scores alone."""
-    data = recipe.data
+    """The recipe with images of another side, or another fraction of them for scores alone.
+
+    One that grows does so from the same fraction of the side.
+    """
+    data, grow = recipe.data, recipe.grow
     if side is not None:
         data = dataclasses.replace(data, size=(side, side))
+        if grow is not None:
+            heights = (height * side // grow.heights[-1] for height in grow.heights)
+            grow = dataclasses.replace(grow, heights=tuple(heights))
     if held_out is not None:
         data = dataclasses.replace(data, held_out=held_out)
-    return dataclasses.replace(recipe, data=data)
+    return dataclasses.replace(recipe, data=data, grow=grow)
 
 
 def run_job(job: Job, recipe: Recipe, data: str, scoring: Scoring, keep: Path) -> dict[str, Any]:

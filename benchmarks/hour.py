@@ -18,13 +18,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one thread for ea
 
 from equal_time import Scoring, run_experiment
 from ganvas.networks import DCGANDiscriminator, DCGANGenerator
-from ganvas.recipes import CATALOG, Recipe
+from ganvas.recipes import CATALOG, Growth, Recipe
 
 SIDE = 32
 RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "style", "few")
 SLOWER = "resnet-dcgan at 2e-4"
 FEW_RESIDUAL = "few, residual"
 WIDE = "dcgan of width 64"
+GROWN = {"dcgan": "dcgan, grown", "resnet-dcgan": "resnet-dcgan, grown"}
 SCORING = Scoring(
     metrics=("fd-lite0", "prdc-lite0", "fd-self", "c2st", "swd"),
     scores=("fd-lite0", "recall-lite0", "coverage-lite0", "fd-self", "c2st", "swd"),
@@ -36,7 +37,8 @@ def arms() -> dict[str, Recipe]:
     """The recipes by name, at 32x32, and others that differ from them in one thing.
 
     Two have the residual generator of resnet-dcgan: one with the learning rates of dcgan, one with
-    the augmentation of few. The third is dcgan with twice the channels in both networks.
+    the augmentation of few. Another is dcgan with twice the channels in both networks, and two
+    train at a quarter and at half of the side first.
     """
     named = {name: CATALOG[name]() for name in RECIPES}
     residual, dcgan, few = named["resnet-dcgan"], named["dcgan"], named["few"]
@@ -49,6 +51,9 @@ def arms() -> dict[str, Recipe]:
     named[WIDE] = dcgan.with_networks(
         DCGANGenerator(width=64), DCGANDiscriminator(norm="batch", width=64)
     )
+    for name, grown in GROWN.items():
+        growth = Growth(heights=(SIDE // 4, SIDE // 2, SIDE))
+        named[grown] = dataclasses.replace(named[name], grow=growth)
     return {
         name: dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, size=(SIDE, SIDE)))
         for name, recipe in named.items()

@@ -196,3 +196,13 @@ def test_a_program_changes_the_data_of_the_arms_it_is_told(
     data = run.read_recipe().data
     assert (data.held_out, data.size) == (0.75, (16, 16))
     assert not (tmp_path / "kept" / "noise" / "1" / "other").exists()
+
+
+def test_an_arm_that_grows_does_so_from_the_same_fraction_of_another_side() -> None:
+    grown = hour.arms()["dcgan, grown"]
+    assert grown.grow is not None
+    assert grown.grow.heights == (8, 16, 32)
+    larger = equal_time.with_data(grown, 64, None)
+    assert larger.grow is not None
+    assert larger.grow.heights == (16, 32, 64)
+    assert larger.data.size == (64, 64)
