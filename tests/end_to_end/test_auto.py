@@ -15,7 +15,7 @@ import pytest
 import ganvas as library
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.training import choosing, pace, trainer
+from ganvas.training import choosing, pace, starting, trainer
 from ganvas.training.earlier_run import EarlierRun
 from ganvas.training.pace import Pace
 
@@ -32,7 +32,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return machine.pace.images_per_second
 
     monkeypatch.setattr(choosing, "measure_pace", measure)
-    monkeypatch.setattr(trainer, "measure_pace_on", lambda *_, **__: machine.pace)
+    monkeypatch.setattr(starting, "measure_pace_on", lambda *_, **__: machine.pace)
     return machine
 
 
@@ -76,7 +76,7 @@ def test_progress_is_shown_while_the_speed_is_measured(
     monkeypatch.setattr(pace, "stages_bar", stages_bar)
     monkeypatch.setattr(pace, "train_sizes", train_sizes)
     monkeypatch.setattr(pace, "score_ema", lambda *_: None)
-    monkeypatch.setattr(trainer, "with_time", stop_here)
+    monkeypatch.setattr(starting, "with_time", stop_here)
     data = write(tmp_path / "shots.npz", 300, 16, 16, 3)
     ganvas("check", data)
     with pytest.raises(Stopped):

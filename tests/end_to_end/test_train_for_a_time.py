@@ -14,7 +14,7 @@ import ganvas
 from ganvas.recipes import Ramp, Recipe, read_recipe
 from ganvas.runs import Run
 from ganvas.runs.time_limit import read_time_limit
-from ganvas.training import clock, loop, trainer
+from ganvas.training import clock, loop, starting
 from ganvas.training.pace import Pace
 from ganvas.training.state import TrainState
 
@@ -42,7 +42,7 @@ def take_over(patch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     patch.setattr(loop, "train_step", step)
     patch.setattr(clock.Clock.__init__, "__defaults__", (lambda: machine.now,))
-    patch.setattr(trainer, "measure_pace_on", lambda *_, **__: Pace(150.0, 0.0))
+    patch.setattr(starting, "measure_pace_on", lambda *_, **__: Pace(150.0, 0.0))
     return machine
 
 
@@ -137,7 +137,7 @@ def test_a_time_that_cannot_be_is_one_sentence(
 def test_a_time_too_short_for_a_few_steps_leaves_nothing(
     tmp_path: Path, images: Path, command: Ganvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "measure_pace_on", lambda *_, **__: Pace(1.0, 0.0))
+    monkeypatch.setattr(starting, "measure_pace_on", lambda *_, **__: Pace(1.0, 0.0))
     out = tmp_path / "run"
     result = command("train", "dcgan", images, "--time", "30s", "--out", out)
     refused(result, "--time: in 0:30 this machine trains 0 steps of 32 images")

@@ -11,27 +11,21 @@ from pathlib import Path
 
 from ganvas.arguments import as_seed
 from ganvas.devices import choose_device
-from ganvas.errors import RecipeError
 from ganvas.loggers.names import check_loggers
 from ganvas.processes import ProcessGroup
-from ganvas.recipes import OnFailure, Recipe, checked
-from ganvas.recipes.catalog import AUTO
+from ganvas.recipes import OnFailure, Recipe
 from ganvas.runs import Run
 from ganvas.runs.data import (
     check_data_unchanged,
     data_location,
     describe_data,
     prepare_for,
-    with_measured_range,
 )
-from ganvas.runs.labels import labels_of_files, with_labels
 from ganvas.runs.time_limit import read_time_limit
 from ganvas.terminal import tolerant_output
 from ganvas.torch_state import deterministic_kernels, usual_torch
 from ganvas.torchrun import restarts
-from ganvas.training.candidates import with_tuning
-from ganvas.training.choosing import Choice, choose, meant_recipe, with_time
-from ganvas.training.clock import parse_time
+from ganvas.training.choosing import Choice
 from ganvas.training.display import Display, log_start
 from ganvas.training.distributed import (
     agree_on_precision,
@@ -50,7 +44,6 @@ from ganvas.training.grids import remove_interruption_grid
 from ganvas.training.least_memory import check_memory
 from ganvas.training.logs import view_lines
 from ganvas.training.loop import fit_to_the_end
-from ganvas.training.pace import measure_pace_on
 from ganvas.training.restore import (
     check_unfinished,
     restore_newest,
@@ -64,9 +57,9 @@ from ganvas.training.run_files import (
     new_run,
     removed_if_never_saved,
 )
-from ganvas.training.scoring import check_can_score
+from ganvas.training.starting import plan_training, prepare_training
 from ganvas.training.state import TrainState
-from ganvas.training.tuning import Candidates, early_metric, is_tuning
+from ganvas.training.tuning import Candidates, is_tuning
 
 
 @tolerant_output()
@@ -119,62 +112,43 @@ def train(
         Interrupted, Diverged, Unhealthy, RankLost: while training; the run can be resumed from its
             last checkpoint.
     """
-    seed = as_seed(seed)
-    if tune and time is not None:
-        raise RecipeError(["tune: needs a budget in images, so give no time"])
-    if recipe == AUTO:
-        check_free(out, AUTO)
-        if start_from is not None:
-            EarlierRun.read(start_from)  # so that there is one, before images are read
-        recipe = choose(data, time=time, device=device, quiet=quiet, verify=verify)
-    plans_scores = isinstance(recipe, Choice) and recipe.plans_scores
-    recipe = checked(meant_recipe(recipe, start_from is not None, quiet))
-    seconds, tuning = None if time is None else parse_time(time), None
-    if tune:
-        recipe, tuning = with_tuning(recipe)
-    elif seconds is None:
-        recipe = recipe.with_fixed_schedules()
-    loggers = check_loggers(log)
+    seed, loggers = as_seed(seed), check_loggers(log)
+    plan = plan_training(
+        recipe,
+        data,
+        out,
+        start_from=start_from,
+        time=time,
+        tune=tune,
+        device=device,
+        quiet=quiet,
+        verify=verify,
+    )
     processes = ProcessGroup.join()
     if restarts() and (before := processes.broadcast_object(lambda: find_run_of_launch(out))):
         return resume(before, data=data, device=device, log=loggers, quiet=quiet)
     target = choose_device(device, processes)
-    check_batch_is_divisible(recipe, processes, target)
+    check_batch_is_divisible(plan.recipe, processes, target)
     if processes.is_main:
-        check_free(out, recipe.name)
-    check_memory(recipe, target, processes.size, compile)
+        check_free(out, plan.recipe.name)
+    check_memory(plan.recipe, target, processes.size, compile)
     earlier = None if start_from is None else EarlierRun.read(start_from)
-    check_freezes_trained(recipe, earlier)
+    check_freezes_trained(plan.recipe, earlier)
     quiet = quiet or not processes.is_main
-    label_names = labels_of_files(recipe, data, quiet)
-    if earlier is not None:
-        earlier.check_labels(str(data), label_names)
-    prepared = prepare_for(recipe, data, quiet, verify)
-    recipe = with_measured_range(recipe, prepared)
-    recipe, about_labels = with_labels(recipe, prepared)
-    if earlier is not None and recipe.takes_labels:
-        earlier.check_labels(prepared.name, prepared.label_names)
-    warnings = check_can_score(recipe, prepared)
-    if tuning is not None:
-        metric, instead = early_metric(recipe, prepared)
-        tuning = replace(tuning, metric=metric)
-        warnings += instead
-    limit = None
-    if seconds is not None:
-        pace = measure_pace_on(prepared, recipe, target, processes, compile, quiet)
-        recipe, limit, lines = with_time(recipe, seconds, pace, plans_scores)
-        warnings += lines
+    training = prepare_training(
+        plan, data, earlier, target, processes, compile=compile, quiet=quiet, verify=verify
+    )
+    recipe, prepared, tuning = training.recipe, training.data, training.tuning
     check_same_inputs(processes, recipe, prepared, target, seed)
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
     check_batch_norm_samples(recipe, state)
     environment = describe_run(state, compile, deterministic, loggers)
-    start = None
+    start, about_weights = None, list[str]()
     if earlier is not None:
-        environment["started_from"], lines = earlier.give(state, recipe, prepared.shape)
-        warnings = [*lines, *warnings]
+        environment["started_from"], about_weights = earlier.give(state, recipe, prepared.shape)
         start = state.tensors(), state.values()
-    run = new_run(out, recipe, prepared, environment, processes, start, tuning or limit)
+    run = new_run(out, recipe, prepared, environment, processes, start, tuning or training.limit)
     with (
         shut_down_process_group(processes),
         run_lock(run, processes),
@@ -185,7 +159,8 @@ def train(
     ):
         display = Display(run, recipe, 0, quiet)
         log_start(display, run, recipe, state, prepared)
-        for line in filter(None, [about_labels, *warnings, *view_lines(run, loggers)]):
+        lines = [training.about_labels, *about_weights, *training.warnings]
+        for line in filter(None, [*lines, *view_lines(run, loggers)]):
             display.message(line)
         if tuning is not None:
             state.release_memory()
