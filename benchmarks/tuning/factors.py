@@ -1,13 +1,14 @@
 """Which of a recipe's settings help, and whether they help on unlike images: a factorial design.
 
     .venv/bin/python benchmarks/tuning/factors.py fashion=fashion characters=FOLDER/characters.npy
+    .venv/bin/python benchmarks/tuning/factors.py --base dcgan photographs=FOLDER/cifar10.npz
     .venv/bin/python benchmarks/tuning/factors.py --page
 
-An arm makes an even number of the changes in CHANGES to the base recipe. So each change is made in
-half of the arms, beside each of the others as often as without it, and its effect is an average
-over the others: a half fraction, of resolution IV if there are four changes. On every NAME=DATA the
-arms are a study in OUT/NAME, done by `ganvas.compare`, which continues if it was stopped. Scores
-are kept in docs/results/factors.json; the page factors.md is made of that file.
+An arm makes an even number of the changes to the base recipe. So each change is made in half of the
+arms, beside each of the others as often as without it, and its effect is an average over the
+others: a half fraction, of resolution IV if there are four changes. On every NAME=DATA the arms are
+a study in KEEP/BASE/NAME, done by `ganvas.compare`, which continues if it was stopped. Scores are
+kept in docs/results/factors.json; the page factors.md is made of that file.
 """
 
 from __future__ import annotations
@@ -29,18 +30,13 @@ from tuning_space import Changes, nested
 
 from ganvas import json_files
 from ganvas.formatting import format_number
+from ganvas.networks import ROLES
 from ganvas.studies.reading import read_study
 from ganvas.studies.running import compare
 from ganvas.studies.study import Study, format_changes
 
-BASE = "resnet-dcgan"
-CHANGES: dict[str, Changes] = {
-    "relu": {"discriminator.network.activation": "relu"},
-    "no-momentum": {"discriminator.beta1": 0.0},
-    "slow-discriminator": {"discriminator.learning_rate": 2e-4},
-    "fast-generator": {"generator.learning_rate": 8e-4},
-}
-"""By the names that arms are made of."""
+RATES = {"resnet-dcgan": 4e-4, "dcgan": 2e-4}
+"""The bases, with the learning rate of both players that changes are made to."""
 SIDE = 32
 SAMPLES = 2_000
 METRICS = ("fd-lite0", "swd", "fd-self")
@@ -51,26 +47,39 @@ Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Of one data set: by arm, seed and metric. A seed without scores failed."""
 
 
-def arms_of(changes: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def changes_of(rate: float) -> dict[str, Changes]:
+    """The changes to a base with this learning rate, by the names that arms are made of."""
+    return {
+        "relu": {"discriminator.network.activation": "relu"},
+        "no-momentum": {"discriminator.beta1": 0.0},
+        "slow-discriminator": {"discriminator.learning_rate": rate / 2},
+        "fast-generator": {"generator.learning_rate": rate * 2},
+    }
+
+
+def arms_of(base: str, changes: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Every even number of the changes, by the name of the arm; first the base, which has none."""
     made = tuple(changes)
     counts = range(0, len(made) + 1, 2)
     chosen = itertools.chain.from_iterable(itertools.combinations(made, n) for n in counts)
-    return {"_".join(names) or BASE: names for names in chosen}
+    return {"_".join(names) or base: names for names in chosen}
 
 
-def study_of(data: str, images: int, seeds: int) -> Study:
+def study_of(base: str, data: str, images: int, seeds: int) -> Study:
     """All arms on one data set, scored at the end."""
+    rate = RATES[base]
+    changes = changes_of(rate)
     arms = [
-        {"name": arm, **nested({field: v for it in names for field, v in CHANGES[it].items()})}
-        for arm, names in arms_of(CHANGES).items()
+        {"name": arm, **nested({field: v for it in names for field, v in changes[it].items()})}
+        for arm, names in arms_of(base, changes).items()
         if names
     ]
+    rates = {f"{player}.learning_rate": rate for player in ROLES}
     return read_study(
         {
-            "base": BASE,
+            "base": base,
             "data": data,
-            "shared": {"data": {"size": [SIDE, SIDE]}},
+            "shared": nested({**rates, "data.size": [SIDE, SIDE]}),
             "arms": arms,
             "images": images,
             "seeds": seeds,
@@ -81,16 +90,16 @@ def study_of(data: str, images: int, seeds: int) -> Study:
     )
 
 
-def measure(data: str, images: int, seeds: int, out: Path, workers: int) -> dict[str, Any]:
+def measure(study: Study, out: Path, workers: int) -> dict[str, Any]:
     """Do a study, or what is missing of it. Returns its entry of the results' file."""
-    results = compare(study_of(data, images, seeds), out, workers=workers, quiet=True)
+    results = compare(study, out, workers=workers, quiet=True)
     scores: dict[str, dict[str, dict[str, float]]] = {}
     floors: dict[str, float] = {}
     for arm in results.arms:
         for seed, outcome in arm.outcomes.items():
             scores.setdefault(arm.name, {})[str(seed)] = dict(outcome.scores)
             floors |= outcome.floors
-    return {"images": images, "scores": scores, "floors": floors}
+    return {"images": study.images, "scores": scores, "floors": floors}
 
 
 # -- The effects -----------------------------------------------------------------------------------
@@ -105,7 +114,9 @@ class FactorEffect:
     high: float
 
 
-def effects(scores: Scores, metric: str, changes: Collection[str]) -> dict[str, FactorEffect]:
+def effects(
+    base: str, scores: Scores, metric: str, changes: Collection[str]
+) -> dict[str, FactorEffect]:
     """The effect of each change, by its name.
 
     Least squares on logarithms: an offset for each seed, and a term for each change. How one change
@@ -114,7 +125,7 @@ def effects(scores: Scores, metric: str, changes: Collection[str]) -> dict[str, 
     Raises:
         ValueError: as many unknowns as runs.
     """
-    arms = arms_of(changes)
+    arms = arms_of(base, changes)
     runs = [
         (arms[arm], seed, values[metric])
         for arm, of_arm in scores.items()
@@ -145,39 +156,44 @@ def effects(scores: Scores, metric: str, changes: Collection[str]) -> dict[str, 
 
 # -- The page --------------------------------------------------------------------------------------
 
-INTRODUCTION = """\
+INTRODUCTION = f"""\
 # Settings of a recipe, one by one, on unlike images
 
-`{base}` at {side}x{side} with an even number of four changes, so that each change is made in half
-of the arms, beside each of the others as often as without it. The effect of a change is the ratio
-of the scores with it and without it, averaged over everything else, with a 95 % interval; below
-0 % is better. That a change does more beside another counts as noise. {samples:,} samples against
+A recipe at {SIDE}x{SIDE} with an even number of four changes, so that each change is made in half
+of the arms, beside each of the others as often as without it. Its effect is the ratio of
+the scores with it and without it, averaged over everything else, with a 95 % interval; below 0 %
+is better. What a change does more beside another counts as noise. {SAMPLES:,} samples against
 held-out images. Made by `benchmarks/tuning/factors.py`."""
 
 
-def page(results: Mapping[str, Any]) -> str:
-    """docs/results/factors.md."""
-    parts = [
-        INTRODUCTION.format(base=BASE, side=SIDE, samples=SAMPLES),
-        "\n".join(f"- `{name}`: `{format_changes(made)}`" for name, made in CHANGES.items()),
-    ]
-    for name, entry in results.items():
-        runs = [values for of_arm in entry["scores"].values() for values in of_arm.values()]
-        failed = sum(not values for values in runs)
+def page(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """docs/results/factors.md, of the entries by base and name of the data."""
+    parts = [INTRODUCTION]
+    for base, by_name in results.items():
+        changes = changes_of(RATES[base])
+        rows = (f"- `{name}`: `{format_changes(made)}`" for name, made in changes.items())
         parts += [
-            f"## {name}",
-            f"{len(runs)} runs of {entry['images']:,} images, {failed} failed.",
-            effects_table(entry["scores"]),
-            scores_table(entry["scores"], entry["floors"]),
+            f"## `{base}`, both learning rates {RATES[base]}",
+            "\n".join(rows),
         ]
+        for name, entry in by_name.items():
+            runs = [values for of_arm in entry["scores"].values() for values in of_arm.values()]
+            failed = sum(not values for values in runs)
+            parts += [
+                f"### {base} on {name}",
+                f"{len(runs)} runs of {entry['images']:,} images, {failed} failed.",
+                effects_table(base, entry["scores"]),
+                scores_table(entry["scores"], entry["floors"]),
+            ]
     return "\n\n".join(parts) + "\n"
 
 
-def effects_table(scores: Scores) -> str:
+def effects_table(base: str, scores: Scores) -> str:
     """What each change does to each score."""
-    by_metric = {metric: effects(scores, metric, CHANGES) for metric in METRICS}
+    changes = changes_of(RATES[base])
+    by_metric = {metric: effects(base, scores, metric, changes) for metric in METRICS}
     lines = [f"| change | {' | '.join(METRICS)} |", "|---" * (len(METRICS) + 1) + "|"]
-    for change in CHANGES:
+    for change in changes:
         cells = [percent(by_metric[metric][change]) for metric in METRICS]
         lines.append(f"| `{change}` | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -213,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="*", help="NAME=DATA")
+    parser.add_argument("--base", choices=RATES, default="resnet-dcgan")
     parser.add_argument("--images", type=int, default=60_000, help="budget of a run")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
@@ -224,8 +241,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results = json_files.read_json(stored) if stored.exists() else {}
     for named in options.data:
         name, _, data = named.partition("=")
-        keep = options.keep / name
-        results[name] = measure(data, options.images, options.seeds, keep, options.workers)
+        study = study_of(options.base, data, options.images, options.seeds)
+        entry = measure(study, options.keep / options.base / name, options.workers)
+        results.setdefault(options.base, {})[name] = entry
         json_files.write_json(stored, results)
     (options.out / "factors.md").write_text(page(results), encoding="utf-8")
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "tuning"))
 
 import factors
 
-CHANGES = ("a", "b", "c", "d")
+BASE, CHANGES = "the-base", ("a", "b", "c", "d")
 
 
 def made_up(terms: dict[str, float], noise: float = 0.0) -> factors.Scores:
@@ -30,16 +30,16 @@ def made_up(terms: dict[str, float], noise: float = 0.0) -> factors.Scores:
                 {"0": 5.0, "1": 6.0}.items(), random.normal(size=2), strict=True
             )
         }
-        for arm, names in factors.arms_of(CHANGES).items()
+        for arm, names in factors.arms_of(BASE, CHANGES).items()
     }
 
 
 def test_every_change_is_made_in_half_of_the_arms_and_beside_each_other_as_often_as_without() -> (
     None
 ):
-    arms = factors.arms_of(CHANGES)
+    arms = factors.arms_of(BASE, CHANGES)
     assert len(arms) == 8
-    assert arms[factors.BASE] == ()
+    assert arms[BASE] == ()
     for one, other in itertools.combinations(CHANGES, 2):
         cases = [(one in names, other in names) for names in arms.values()]
         assert sorted(cases) == sorted([*itertools.product((False, True), repeat=2)] * 2)
@@ -47,7 +47,7 @@ def test_every_change_is_made_in_half_of_the_arms_and_beside_each_other_as_often
 
 def test_effects_are_the_ratios_that_scores_were_made_with() -> None:
     terms = {"a": math.log(0.8), "b": math.log(1.5), "c": 0.0, "d": math.log(2)}
-    found = factors.effects(made_up(terms), "m", CHANGES)
+    found = factors.effects(BASE, made_up(terms), "m", CHANGES)
     assert {name: round(effect.ratio, 6) for name, effect in found.items()} == {
         "a": 0.8,
         "b": 1.5,
@@ -59,8 +59,8 @@ def test_effects_are_the_ratios_that_scores_were_made_with() -> None:
 
 def test_limits_are_those_of_the_contrast_of_a_balanced_design() -> None:
     scores = made_up(dict.fromkeys(CHANGES, 0.1), noise=0.3)
-    found = factors.effects(scores, "m", CHANGES)["b"]
-    arms = factors.arms_of(CHANGES)
+    found = factors.effects(BASE, scores, "m", CHANGES)["b"]
+    arms = factors.arms_of(BASE, CHANGES)
     logs = {
         (arm, seed): math.log(values["m"])
         for arm, of_arm in scores.items()
@@ -86,24 +86,24 @@ def test_limits_are_those_of_the_contrast_of_a_balanced_design() -> None:
 
 def test_a_failed_run_is_left_out_and_too_few_runs_are_refused() -> None:
     scores = {arm: dict(of_arm) for arm, of_arm in made_up(dict.fromkeys(CHANGES, 0.2)).items()}
-    scores[factors.BASE]["1"] = {}
-    found = factors.effects(scores, "m", CHANGES)
+    scores[BASE]["1"] = {}
+    found = factors.effects(BASE, scores, "m", CHANGES)
     assert found["a"].ratio == pytest.approx(math.exp(0.2))
     few = {arm: {"0": scores[arm]["0"]} for arm in list(scores)[:5]}
     with pytest.raises(ValueError, match="5 runs are too few for 5 unknowns"):
-        factors.effects(few, "m", CHANGES)
+        factors.effects(BASE, few, "m", CHANGES)
 
 
 def test_a_small_study_gives_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stay_in_this_process(monkeypatch)
     images = np.random.default_rng(0).integers(0, 256, (300, 12, 12, 1), dtype=np.uint8)
     np.save(tmp_path / "noise.npy", images)
-    monkeypatch.setattr(factors, "BASE", "mlp")
+    monkeypatch.setattr(factors, "RATES", {"mlp": 2e-4})
     monkeypatch.setattr(
         factors,
-        "CHANGES",
-        {
-            "fast": {"generator.learning_rate": 1e-3},
+        "changes_of",
+        lambda rate: {
+            "fast": {"generator.learning_rate": 2 * rate},
             "no-norm": {"generator.network.norm": "none"},
             "no-momentum": {"discriminator.beta1": 0.0},
         },
@@ -113,8 +113,9 @@ def test_a_small_study_gives_the_page(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(factors, "SAMPLES", 100)
     data = f"noise={tmp_path / 'noise.npy'}"
     folders = ["--keep", str(tmp_path / "kept"), "--out", str(tmp_path)]
-    factors.main([data, "--images", "128", "--seeds", "2", *folders])
+    factors.main([data, "--base", "mlp", "--images", "128", "--seeds", "2", *folders])
     text = (tmp_path / "factors.md").read_text()
+    assert "- `fast`: `generator.learning_rate = 0.0004`" in text
     assert "8 runs of 128 images, 0 failed." in text
     assert "- `no-momentum`: `discriminator.beta1 = 0.0`" in text
     assert [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")] == [
@@ -126,3 +127,13 @@ def test_a_small_study_gives_the_page(tmp_path: Path, monkeypatch: pytest.Monkey
     before = text
     factors.main([*folders, "--page"])
     assert (tmp_path / "factors.md").read_text() == before
+
+
+def test_a_base_has_the_rates_of_its_page_whatever_its_recipe_has_since() -> None:
+    for base, rate in factors.RATES.items():
+        study = factors.study_of(base, "fashion", images=640, seeds=1)
+        for recipe in (study.base, study.arm("relu_no-momentum").recipe):
+            assert recipe.generator.learning_rate == recipe.discriminator.learning_rate == rate
+        changed = study.arm("slow-discriminator_fast-generator").recipe
+        assert changed.generator.learning_rate == 2 * rate
+        assert changed.discriminator.learning_rate == rate / 2
