@@ -155,3 +155,12 @@ def test_a_place_that_may_not_be_entered(
 def test_a_name_that_is_too_long(ganvas: Ganvas) -> None:
     for command in (("resume",), ("report",), ("train", "dcgan", "fashion", "--out")):
         refused(ganvas(*command, "a" * 300), "too long", "choose a shorter name")
+
+
+def test_a_disk_without_room_for_checkpoints_is_refused_before_a_run_is_made(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr("ganvas.training.run_files.KEPT_CHECKPOINTS", 10**12)
+    refused(ganvas("train", small, images, "--out", run), "checkpoints take", "(--out)")
+    assert not run.exists()

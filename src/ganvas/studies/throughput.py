@@ -43,6 +43,7 @@ from ganvas.torch_state import cpu_threads
 from ganvas.training.due import early_grids
 from ganvas.training.grids import GRID_IMAGES
 from ganvas.training.pace import SECONDS, UNLIMITED, train_sizes
+from ganvas.training.run_files import checkpoint_bytes
 from ganvas.training.state import TrainState
 
 SAMPLES_AT_A_TIME = 32
@@ -207,7 +208,7 @@ def run_bytes(recipe: Recipe, state: TrainState, images: int | None) -> int:
 
     The best checkpoint and the last healthy one are often among the newest.
     """
-    checkpoint = sum(tensor.nbytes for tensor in state.tensors().values())
+    checkpoint = checkpoint_bytes(state)
     generator: int = sum(tensor.nbytes for tensor in state.ema.state_dict().values())
     height, width = recipe.data.size
     grid = 3 * GRID_IMAGES * height * width  # random pixels do not compress

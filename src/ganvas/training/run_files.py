@@ -14,8 +14,10 @@ import numpy.typing as npt
 from ganvas.data.prepared import PreparedData
 from ganvas.devices import describe_environment
 from ganvas.drawing import samples as sample_pictures
+from ganvas.errors import RunError
 from ganvas.evaluation.evaluate import record_scores
 from ganvas.evaluation.score import Score
+from ganvas.formatting import format_bytes
 from ganvas.generators.files import write_generator
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
@@ -24,7 +26,7 @@ from ganvas.runs.data import describe_data
 from ganvas.runs.directories import check_new_run, in_first_free
 from ganvas.runs.file_names import RUNS
 from ganvas.runs.history import Record
-from ganvas.runs.run import CheckpointContent
+from ganvas.runs.run import KEPT_CHECKPOINTS, CheckpointContent
 from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
 from ganvas.storage import check_can_write, native_path
@@ -113,6 +115,35 @@ def check_free(out: Path | str | None, name: str) -> None:
         check_can_write(RUNS / native_path(name))
     else:
         check_new_run(Path(out))
+
+
+def check_room(out: Path | str | None, state: TrainState) -> None:
+    """Raise a `RunError` if the disk surely has too little room for the checkpoints of a new run.
+
+    The newest two are kept, and the next is written beside them.
+    """
+    folder = (RUNS if out is None else Path(out)).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    checkpoint = checkpoint_bytes(state)
+    needed, free = (KEPT_CHECKPOINTS + 1) * checkpoint, shutil.disk_usage(existing).free
+    if needed > free:
+        raise RunError(
+            f"{folder}: checkpoints take {format_bytes(needed)} ({format_bytes(checkpoint)} each), "
+            f"and {format_bytes(free)} are free there. Free some space, or choose a folder on "
+            "another disk as out (--out)"
+        )
+
+
+def checkpoint_bytes(state: TrainState) -> int:
+    """Bytes of a checkpoint once there are Adam's two moments of each parameter."""
+    moments: int = sum(
+        2 * parameter.nbytes
+        for optimizer in state.optimizers().values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        if parameter not in optimizer.state
+    )
+    return moments + sum(tensor.nbytes for tensor in state.tensors().values())
 
 
 def new_run(

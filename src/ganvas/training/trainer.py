@@ -53,6 +53,7 @@ from ganvas.training.restore import (
 from ganvas.training.rewind import complete_pending_rewind
 from ganvas.training.run_files import (
     check_free,
+    check_room,
     describe_run,
     new_run,
     removed_if_never_saved,
@@ -143,6 +144,8 @@ def train(
     state = TrainState.start(recipe, prepared, seed, target, processes, compile)
     agree_on_precision(state)
     check_batch_norm_samples(recipe, state)
+    if processes.is_main:
+        check_room(out, state)
     environment = describe_run(state, compile, deterministic, loggers)
     start, about_weights = None, list[str]()
     if earlier is not None:

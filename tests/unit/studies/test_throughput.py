@@ -14,6 +14,7 @@ from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.families import FAMILIES, FeatureSets, MetricFamily
 from ganvas.studies import throughput
 from ganvas.studies.study import SAMPLES_WHILE_TRAINING
+from ganvas.training.step import train_step
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
 from .short_study import study_from
@@ -124,6 +125,7 @@ def test_a_run_takes_its_checkpoints_a_generator_and_grids() -> None:
     """The generator's file holds the EMA generator's weights; pixels of grids count in full."""
     recipe = tiny_recipe()
     state = start(recipe)
+    train_step(state, recipe)
     checkpoint = sum(tensor.nbytes for tensor in state.tensors().values())
     generator = sum(tensor.nbytes for tensor in state.generator.state_dict().values())
     without_grids = throughput.run_bytes(recipe, state, None)
