@@ -199,7 +199,7 @@ class Inspection:
         table = self.label_table
         if table is not None and table.is_read:
             return (
-                f"training without labels: {table.name} has no label of {self.unlabelled:,} of the "
+                f"training without labels: no row of {table.name} names {self.unlabelled:,} of the "
                 f"{self.usable:,} images. For labels, add rows for those, or move them elsewhere"
             )
         either = "give one split alone, or " if self.splits else ""
@@ -278,7 +278,7 @@ class Inspection:
         table = self.label_table
         if table is None or not table.is_read:
             return None
-        other = format_count(table.unmatched, "row of it names", "rows of it name")
+        other = format_count(table.unmatched, "row names", "rows name")
         return "labels are from", table.name + (f"; {other} no image" if table.unmatched else "")
 
     def _frames_line(self) -> tuple[str, str] | None:

@@ -95,10 +95,24 @@ def read_label_tables(
             return table
     if labelled_by_folders:
         return None
-    if len(usable) > 1:
-        others = format_first([table.name for table in usable[1:]], MOST_NAMED)
-        return LabelTable(usable[0].name, problem=f"{others} has labels of these images too")
-    return next(iter(usable or read), None)
+    return joined(usable, names) if len(usable) > 1 else next(iter(usable or read), None)
+
+
+def joined(tables: Sequence[LabelTable], names: Sequence[str]) -> LabelTable:
+    """Tables that are read, as one; not read where two give an image different labels."""
+    labels: list[str | None] = [None] * len(names)
+    giver: dict[int, str] = {}
+    for table in tables:
+        for index, label in enumerate(table.labels):
+            if label is None:
+                continue
+            if labels[index] not in (None, label):
+                text = f"says {label} of {names[index]}, and {giver[index]} says {labels[index]}"
+                return LabelTable(table.name, problem=f"it {text}. Move one of the two away")
+            labels[index] = label
+            giver.setdefault(index, table.name)
+    name = " and ".join(table.name for table in tables)
+    return LabelTable(name, tuple(labels), sum(table.unmatched for table in tables))
 
 
 def read_label_table(name: str, content: bytes, names: Sequence[str]) -> LabelTable:

@@ -216,7 +216,7 @@ def test_the_table_that_labels_are_from_is_named(tmp_path: Path) -> None:
     assert inspection.labels == {"x": 1, "y": 2}
     assert inspection.to_json()["label_table"] == "labels.csv"
     (line,) = (line for line in inspection.lines() if "labels are from" in line)
-    assert line.endswith("labels.csv; 1 row of it names no image")
+    assert line.endswith("labels.csv; 1 row names no image")
 
 
 def test_images_that_a_table_has_no_label_of_are_warned_about(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_images_that_a_table_has_no_label_of_are_warned_about(tmp_path: Path) ->
     (tmp_path / "labels.csv").write_text("file,label\n0,x\n1,y\n", encoding="utf-8")
     (warning,) = (text for text in check(tmp_path).warnings if "without labels" in text)
     assert warning == (
-        "training without labels: labels.csv has no label of 1 of the 3 images. For labels, add "
+        "training without labels: no row of labels.csv names 1 of the 3 images. For labels, add "
         "rows for those, or move them elsewhere"
     )
 

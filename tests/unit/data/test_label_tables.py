@@ -172,16 +172,29 @@ def test_the_labels_of_stylegans_table_win_over_its_numbered_folders(tmp_path: P
     assert set(labels_of(open_source(folder)).values()) == {"00000", "00001"}
 
 
-def test_of_two_tables_with_labels_neither_is_taken(tmp_path: Path) -> None:
-    folder = images(tmp_path, "1.png", "2.png")
-    for name in ("a.csv", "b.csv"):
-        (folder / name).write_text("file,label\n1,x\n2,y\n", encoding="utf-8")
+def test_tables_that_each_label_some_of_the_images_are_read_as_one(tmp_path: Path) -> None:
+    folder = images(tmp_path, "1.png", "2.png", "3.png")
+    (folder / "test.csv").write_text("file,label\n3,z\n9,x\n", encoding="utf-8")
+    (folder / "train.csv").write_text("file,label\n1,x\n2,y\n3,z\n", encoding="utf-8")
     (folder / "prices.csv").write_text("file,price\n1,3\n", encoding="utf-8")
+    source = open_source(folder)
+    assert list(labels_of(source).values()) == ["x", "y", "z"]
+    assert isinstance(source, Source)
+    assert source.label_table is not None
+    assert (source.label_table.name, source.label_table.unmatched) == ("test.csv and train.csv", 1)
+
+
+def test_of_two_tables_that_disagree_neither_is_read(tmp_path: Path) -> None:
+    folder = images(tmp_path, "1.png", "2.png")
+    (folder / "a.csv").write_text("file,label\n1,x\n2,y\n", encoding="utf-8")
+    (folder / "b.csv").write_text("file,label\n1,x\n2,z\n", encoding="utf-8")
     source = open_source(folder)
     assert set(labels_of(source).values()) == {None}
     assert isinstance(source, Source)
     assert source.label_table is not None
-    assert source.label_table.problem == "b.csv has labels of these images too"
+    assert source.label_table.name == "b.csv"
+    problem = "it says z of 2.png, and a.csv says y. Move one of the two away"
+    assert source.label_table.problem == problem
 
 
 def test_a_table_below_some_images_and_notes_on_single_images_are_no_tables(tmp_path: Path) -> None:
