@@ -11,6 +11,7 @@ from ganvas.fields import field_types, format_field, get_field
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Recipe, exchange_networks
+from ganvas.recipes.players import conditional
 from ganvas.runs.file_names import RECIPE_JSON
 from ganvas.runs.run import Run
 
@@ -121,13 +122,19 @@ def _words(changes: Iterable[Change]) -> list[str]:
 
 
 def _named_base(recipe: Recipe) -> tuple[Recipe | None, list[str]]:
-    """The recipe of that name, or one whose networks were exchanged as `train` does it."""
+    """The recipe of that name, or one that `train` gave other networks, or networks with labels."""
     networks = (recipe.generator.network.name, recipe.discriminator.network.name)
-    for name in [name for name in CATALOG if recipe.name.startswith(name)]:
-        base = CATALOG[name]()
-        exchanged = exchange_networks(base, *networks)
-        if exchanged.name == recipe.name:
-            return exchanged, [name, *_network_flags(base, *networks)]
+    named = [name for name in CATALOG if recipe.name.startswith(name)]
+    exchanged = {name: exchange_networks(CATALOG[name](), *networks) for name in named}
+    for name, base in exchanged.items():
+        if base.name == recipe.name:
+            return base, [name, *_network_flags(CATALOG[name](), *networks)]
+    labels = recipe.data.labels
+    for name, base in exchanged.items():
+        learned = conditional(replace(base, data=replace(base.data, labels=labels)))
+        if learned.name == recipe.name and labels in ("on", "auto"):
+            flags = _network_flags(CATALOG[name](), *networks)
+            return learned, [name, *flags, "--labels", labels]
     return None, []
 
 

@@ -13,6 +13,7 @@ from ganvas.cli.train import Train
 from ganvas.health.advice import apply_change
 from ganvas.health.finding import Change
 from ganvas.recipes import CATALOG, Ramp
+from ganvas.recipes.players import conditional
 from ganvas.runs import Run
 from ganvas.runs.training_command import Places, arguments_with_change, flags_of
 from tests.builders.run_files import data, environment
@@ -70,6 +71,17 @@ def test_exchanged_networks_are_flags(networks: list[str]) -> None:
     assert isinstance(command, Train)
     flags = flags_of(command.recipe.with_fixed_schedules())
     assert flags == ["wgan", *networks, "--batch", "48"]
+
+
+@pytest.mark.parametrize("labels", ["on", "auto"])
+@pytest.mark.parametrize("base", [["few"], ["wgan", "--network", "resnet"]])
+def test_labels_that_train_made_a_recipe_learn_are_a_flag(base: list[str], labels: str) -> None:
+    name, *networks = base
+    command = parse(["train", name, "fashion", *networks, "--labels", labels, "--batch", "48"])
+    assert isinstance(command, Train)
+    trained = conditional(command.recipe).with_fixed_schedules()
+    assert trained.name.endswith("-conditional")
+    assert flags_of(trained) == [*base, "--labels", labels, "--batch", "48"]
 
 
 def test_a_recipe_with_another_name_has_no_flags() -> None:
