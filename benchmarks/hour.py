@@ -23,6 +23,7 @@ from ganvas.recipes import CATALOG, Growth, Recipe
 SIDE = 32
 RECIPES = ("dcgan", "resnet-dcgan", "resnet", "r3gan", "fastgan", "biggan", "style", "few")
 SLOWER = "resnet-dcgan at 2e-4"
+EQUAL = "resnet-dcgan at 4e-4"
 FEW_RESIDUAL = "few, residual"
 WIDE = "dcgan of width 64"
 GROWN = {"dcgan": "dcgan, grown", "resnet-dcgan": "resnet-dcgan, grown"}
@@ -36,14 +37,18 @@ SCORING = Scoring(
 def arms() -> dict[str, Recipe]:
     """The recipes by name, at 32x32, and others that differ from them in one thing.
 
-    Two have the residual generator of resnet-dcgan: one with the learning rates of dcgan, one with
-    the augmentation of few. Another is dcgan with twice the channels in both networks, and two
-    train at a quarter and at half of the side first.
+    Three have the residual generator of resnet-dcgan: one with the learning rates of dcgan, one
+    with 4e-4 in both players, as the recipe had until ganvas 0.12, and one with the augmentation of
+    few. Another is dcgan with twice the channels in both networks, and two train at a quarter and
+    at half of the side first.
     """
     named = {name: CATALOG[name]() for name in RECIPES}
     residual, dcgan, few = named["resnet-dcgan"], named["dcgan"], named["few"]
     named[SLOWER] = dataclasses.replace(
         dcgan, generator=dataclasses.replace(dcgan.generator, network=residual.generator.network)
+    )
+    named[EQUAL] = dataclasses.replace(
+        residual, generator=dataclasses.replace(residual.generator, learning_rate=4e-4)
     )
     named[FEW_RESIDUAL] = dataclasses.replace(
         residual, augmentation=few.augmentation, augmentation_policy=few.augmentation_policy

@@ -14,7 +14,7 @@ from ganvas.metrics.names import more_is_better
 from ganvas.studies.comparison import Comparison, compare_metric
 from ganvas.studies.display import format_comparison
 from ganvas.studies.statistics import ArmScores, Failure, scale_of
-from ganvas.studies.study import format_changes
+from ganvas.studies.study import flat_values, format_changes
 
 INTRODUCTION = """\
 # Settings searched by successive elimination
@@ -43,6 +43,7 @@ def search_section(name: str, space: Space, trials: Sequence[Trial]) -> list[str
     seconds = format_estimate(sum(trial.seconds for trial in trials))
     parts = [
         f"## {name}: `{space.base}` on {space.data}",
+        f"The base has `{format_changes(flat_values(space.shared))}`. "
         f"{space.configurations} configurations are drawn from `benchmarks/tuning/{name}.toml` by "
         f"a Latin hypercube; the rungs have {budgets(space)} a run, and the early score is "
         f"`{space.metric}` with {space.samples:,} samples. {len(trials)} runs, {seconds} of "

@@ -12,6 +12,7 @@ from ganvas.errors import DataError
 from ganvas.formatting import format_count
 from ganvas.labels import MOST_LABELS, LabelSet, listed, unsuitable
 from ganvas.recipes import Recipe
+from ganvas.recipes.catalog import with_rates_of_namesake
 from ganvas.recipes.players import conditional, unconditional
 from ganvas.recipes.rules import problems
 from ganvas.runs.data import open_images
@@ -28,11 +29,19 @@ USELESS_STRENGTH = "warning: --label-strength does nothing, as labels are not le
 def with_labels(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
     """The recipe with networks that take labels if `data.labels` says so, and a line about it.
 
-    The line is empty where nothing was to be decided.
+    Its learning rates are then those of the recipe of the same name with or without labels, unless
+    the user set them. The line is empty where nothing was to be decided.
 
     Raises:
         DataError: labels are to be learned, and these images do not allow it.
     """
+    decided, about = with_decided_networks(recipe, prepared)
+    decided, rates = with_rates_of_namesake(recipe, decided)
+    return decided, "; ".join(filter(None, (about, rates)))
+
+
+def with_decided_networks(recipe: Recipe, prepared: PreparedData) -> tuple[Recipe, str]:
+    """`with_labels`, with the learning rates of the recipe."""
     labels, choice = prepared.label_set, recipe.data.labels
     if choice == "auto":
         reason = unsuitable(labels)

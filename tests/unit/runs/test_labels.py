@@ -144,3 +144,27 @@ def test_combinations_with_labels_are_checked_before_the_networks_take_them() ->
 def test_a_strength_of_labels_that_are_not_learned_is_told() -> None:
     _, line = with_labels(recipe("scores", label_strength=0.5), data(20, 20))
     assert line.startswith("warning: --label-strength does nothing")
+
+
+def with_choice(base: Recipe, labels: Labels) -> Recipe:
+    return dataclasses.replace(base, data=dataclasses.replace(base.data, labels=labels))
+
+
+def test_rates_follow_the_recipe_of_the_same_name_with_or_without_labels_unless_they_were_set() -> (
+    None
+):
+    plain, conditional = (CATALOG[name]() for name in ("resnet-dcgan", "resnet-dcgan-conditional"))
+    rates = (plain.generator.learning_rate, conditional.generator.learning_rate)
+    assert rates == (8e-4, 4e-4)
+    for choice in ("on", "auto"):
+        learned, line = with_labels(with_choice(plain, choice), data(20, 20))
+        assert learned.generator.learning_rate == 4e-4
+        ending = "; generator.learning_rate 0.0004, as in resnet-dcgan-conditional"
+        assert line.endswith(ending)
+    unlabelled, line = with_labels(with_choice(conditional, "auto"), data(3, 3))
+    assert unlabelled.generator.learning_rate == 8e-4
+    assert line.endswith("; generator.learning_rate 0.0008, as in resnet-dcgan")
+    own = dataclasses.replace(plain, generator=dataclasses.replace(plain.generator, learning_rate=5e-4))
+    learned, line = with_labels(with_choice(own, "on"), data(20, 20))
+    assert learned.generator.learning_rate == 5e-4
+    assert "learning_rate" not in line
