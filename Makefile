@@ -19,7 +19,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: $(INSTALLED)
 	rm -rf runs/demo
-	$(BIN)/ganvas train resnet-dcgan fashion --images 120k --out runs/demo
+	$(BIN)/ganvas train resnet-dcgan fashion --images 120k --augmentation adaptive \
+		--augmentation-policy diffaugment --out runs/demo
 	$(BIN)/ganvas sample runs/demo
 	$(BIN)/ganvas evaluate runs/demo -n 5k --metrics fd-lite0,prdc-lite0,swd
 	@echo "the pictures are in runs/demo/samples; go on from here:"
