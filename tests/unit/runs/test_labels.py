@@ -164,7 +164,8 @@ def test_rates_follow_the_recipe_of_the_same_name_with_or_without_labels_unless_
     unlabelled, line = with_labels(with_choice(conditional, "auto"), data(3, 3))
     assert unlabelled.generator.learning_rate == 8e-4
     assert line.endswith("; generator.learning_rate 0.0008, as in resnet-dcgan")
-    own = dataclasses.replace(plain, generator=dataclasses.replace(plain.generator, learning_rate=5e-4))
+    player = dataclasses.replace(plain.generator, learning_rate=5e-4)
+    own = dataclasses.replace(plain, generator=player)
     learned, line = with_labels(with_choice(own, "on"), data(20, 20))
     assert learned.generator.learning_rate == 5e-4
     assert "learning_rate" not in line
