@@ -19,7 +19,8 @@ from ganvas.objectives.losses import LOSSES
 from ganvas.objectives.penalties import PENALTIES
 from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
 from ganvas.recipes import CATALOG, Recipe, checked
-from ganvas.recipes.players import conditional
+from ganvas.recipes.catalog import with_rates_of_namesake
+from ganvas.recipes.players import conditional, unconditional
 from ganvas.schedules import Ramp
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -122,11 +123,10 @@ def test_spectral_norm_holds_the_embedding_too() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOG if name.endswith("-conditional")])
-def test_a_conditional_recipe_is_its_base_but_for_labels(name: str) -> None:
+def test_a_conditional_recipe_is_its_base_but_for_labels_and_rates(name: str) -> None:
     recipe, base = CATALOG[name](), CATALOG[name.removesuffix("-conditional")]()
-    plain = recipe.with_networks(
-        recipe.generator.network.unconditional(), recipe.discriminator.network.unconditional()
-    )
+    plain, about = with_rates_of_namesake(recipe, unconditional(recipe))
+    assert bool(about) == (name == "resnet-dcgan-conditional")
     different = {
         field.name
         for field in dataclasses.fields(Recipe)
