@@ -9,7 +9,6 @@ from __future__ import annotations
 import glob
 import io
 import re
-import shutil
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from ganvas.errors import HubError
 from ganvas.extras import check_extra
 from ganvas.formatting import format_bytes
+from ganvas.storage import free_bytes
 from ganvas.system_errors import advice_for, reason_of
 
 if TYPE_CHECKING:
@@ -150,8 +150,7 @@ class Repository:
 
     def _check_room(self, size: int) -> None:
         cache = _cache()
-        existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
-        free = shutil.disk_usage(existing).free
+        free = free_bytes(cache)
         if size > free:
             raise HubError(
                 f"{self.address} needs {format_bytes(size)} in {cache}, and {format_bytes(free)} "

@@ -231,8 +231,16 @@ def check_can_write(path: Path) -> None:
         if path.is_file():  # it is appended to, or replaced
             with path.open("ab"):
                 pass
-        folder = path.absolute().parent
-        while not folder.exists():
-            folder = folder.parent
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=_existing_folder(path.parent)):
             pass
+
+
+def free_bytes(path: Path) -> int:
+    """Free space on the disk of a file or folder, which need not exist yet."""
+    return shutil.disk_usage(_existing_folder(path)).free
+
+
+def _existing_folder(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    whole = path.absolute()
+    return next(place for place in (whole, *whole.parents) if place.exists())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,7 @@ from ganvas.data.source import Dataset, Unusable
 from ganvas.errors import DataError
 from ganvas.formatting import format_bytes
 from ganvas.json_files import parse_json, write_json
-from ganvas.storage import atomic_directory, remove_drafts
+from ganvas.storage import atomic_directory, free_bytes, remove_drafts
 from ganvas.system_errors import advice_for, reason_of
 
 FORMAT = 3  # increased when the same images and settings would give other files
@@ -142,7 +141,7 @@ def write_metadata(
 
 def check_room(folder: Path, needed: int) -> None:
     """Raise a `DataError` if so many bytes of images do not fit on the disk of a folder."""
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if needed > free:
         raise DataError(
             f"the prepared images take {format_bytes(needed)} in {folder.parent}, where "

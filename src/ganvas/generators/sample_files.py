@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -202,7 +201,7 @@ def check_room(out: Path, folder: Path, size: int, done: int, n: int) -> None:
         size: bytes of the first `done` of n samples.
     """
     needed = size // done * (n - done)
-    free = shutil.disk_usage(folder).free
+    free = storage.free_bytes(folder)
     if needed > free:
         raise RunError(
             f"{out}: the other {n - done:,} samples need about {format_bytes(needed)}, and "

@@ -29,7 +29,7 @@ from ganvas.runs.history import Record
 from ganvas.runs.run import KEPT_CHECKPOINTS, CheckpointContent
 from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
-from ganvas.storage import check_can_write, native_path
+from ganvas.storage import check_can_write, free_bytes, native_path
 from ganvas.torchrun import launch
 from ganvas.training.engine import Compile
 from ganvas.training.grids import grid_columns
@@ -123,9 +123,8 @@ def check_room(out: Path | str | None, state: TrainState) -> None:
     The newest two are kept, and the next is written beside them.
     """
     folder = (RUNS if out is None else Path(out)).absolute()
-    existing = next(place for place in (folder, *folder.parents) if place.exists())
     checkpoint = checkpoint_bytes(state)
-    needed, free = (KEPT_CHECKPOINTS + 1) * checkpoint, shutil.disk_usage(existing).free
+    needed, free = (KEPT_CHECKPOINTS + 1) * checkpoint, free_bytes(folder)
     if needed > free:
         raise RunError(
             f"{folder}: checkpoints take {format_bytes(needed)} ({format_bytes(checkpoint)} each), "

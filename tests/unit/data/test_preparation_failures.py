@@ -61,7 +61,7 @@ def test_images_that_the_disk_has_no_room_for_are_not_decoded(
     photos: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nearly_full = shutil.disk_usage(photos)._replace(free=100)
-    monkeypatch.setattr("ganvas.data.cache.shutil.disk_usage", lambda _: nearly_full)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: nearly_full)
     monkeypatch.setattr("ganvas.data.preparation.decode", lambda *_: pytest.fail("decodes"))
     with pytest.raises(DataError, match=r"take .* kB in .*, where 100 bytes are free. Choose a"):
         prepare(open_source(photos), replace(SETTINGS, channels="3"), cache)
