@@ -160,9 +160,9 @@ INTRODUCTION = f"""\
 # Settings of a recipe, one by one, on unlike images
 
 A recipe at {SIDE}x{SIDE} with an even number of four changes, so that each change is made in half
-of the arms, beside each of the others as often as without it. Its effect is the ratio of
-the scores with it and without it, averaged over everything else, with a 95 % interval; below 0 %
-is better. What a change does more beside another counts as noise. {SAMPLES:,} samples against
+of the arms, beside each of the others as often as without it. The effect of a change is the ratio
+of the scores with it and without it, averaged over everything else, with a 95 % interval; below
+0 % is better. What a change does more beside another counts as noise. {SAMPLES:,} samples against
 held-out images. Made by `benchmarks/tuning/factors.py`."""
 
 

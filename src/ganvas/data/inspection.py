@@ -198,9 +198,11 @@ class Inspection:
         """Why labels are not used although there are some."""
         table = self.label_table
         if table is not None and table.is_read:
+            have = "has" if self.unlabelled == 1 else "have"
             return (
-                f"training without labels: no row of {table.name} names {self.unlabelled:,} of the "
-                f"{self.usable:,} images. For labels, add rows for those, or move them elsewhere"
+                f"training without labels: {self.unlabelled:,} of the {self.usable:,} images "
+                f"{have} none in {table.name}. For labels, add rows for those, or move them "
+                "elsewhere"
             )
         either = "give one split alone, or " if self.splits else ""
         are = "is" if self.unlabelled == 1 else "are"

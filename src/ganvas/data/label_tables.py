@@ -100,19 +100,18 @@ def read_label_tables(
 
 def joined(tables: Sequence[LabelTable], names: Sequence[str]) -> LabelTable:
     """Tables that are read, as one; not read where two give an image different labels."""
-    labels: list[str | None] = [None] * len(names)
-    giver: dict[int, str] = {}
+    given: dict[int, tuple[str, str]] = {}
     for table in tables:
         for index, label in enumerate(table.labels):
             if label is None:
                 continue
-            if labels[index] not in (None, label):
-                text = f"says {label} of {names[index]}, and {giver[index]} says {labels[index]}"
+            before, giver = given.setdefault(index, (label, table.name))
+            if before != label:
+                text = f"says {label} of {names[index]}, and {giver} says {before}"
                 return LabelTable(table.name, problem=f"it {text}. Move one of the two away")
-            labels[index] = label
-            giver.setdefault(index, table.name)
+    labels = tuple(given[index][0] if index in given else None for index in range(len(names)))
     name = " and ".join(table.name for table in tables)
-    return LabelTable(name, tuple(labels), sum(table.unmatched for table in tables))
+    return LabelTable(name, labels, sum(table.unmatched for table in tables))
 
 
 def read_label_table(name: str, content: bytes, names: Sequence[str]) -> LabelTable:

@@ -225,7 +225,7 @@ def test_images_that_a_table_has_no_label_of_are_warned_about(tmp_path: Path) ->
     (tmp_path / "labels.csv").write_text("file,label\n0,x\n1,y\n", encoding="utf-8")
     (warning,) = (text for text in check(tmp_path).warnings if "without labels" in text)
     assert warning == (
-        "training without labels: no row of labels.csv names 1 of the 3 images. For labels, add "
+        "training without labels: 1 of the 3 images has none in labels.csv. For labels, add "
         "rows for those, or move them elsewhere"
     )
 
