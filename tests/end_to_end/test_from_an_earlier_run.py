@@ -15,6 +15,7 @@ import torch
 from ganvas import tensor_file
 from ganvas.recipes import Recipe
 from ganvas.runs import Run
+from ganvas.runs.status import SavedStatus
 from ganvas.training import loop
 from ganvas.training.state import TrainState
 
@@ -206,6 +207,8 @@ def test_what_is_no_run_with_weights_is_refused_before_any_work(
     empty = Path(shutil.copytree(earlier, tmp_path / "empty"))
     for path in (empty / "checkpoints").iterdir():
         path.unlink()
+    refuse(empty, "has no checkpoint, so", "deleted or moved. Put them back")
+    SavedStatus("running", 0).write(empty / "status.json")
     refuse(empty, "has no checkpoint yet", f"ganvas resume {empty}")
     study = tmp_path / "study"
     study.mkdir()

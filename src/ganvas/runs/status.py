@@ -26,6 +26,11 @@ class SavedStatus:
     images_seen: int = 0
     reason: str = ""
 
+    @property
+    def was_saved(self) -> bool:
+        """Whether a checkpoint is certain: a run that failed may have stopped before its first."""
+        return self.images_seen > 0 and self.status in ("running", "interrupted", "finished")
+
     def write(self, path: Path) -> None:
         """Write the file. A reason that is empty is left out."""
         table = json_files.to_plain(self)

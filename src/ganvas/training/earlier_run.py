@@ -108,6 +108,11 @@ class EarlierRun:
     def _of_run(cls, path: Path) -> EarlierRun:
         run = Run.open(path)
         newest = run.read_newest_checkpoint()
+        if newest is None and run.read_status().was_saved:
+            raise RunError(
+                f"{path} has no checkpoint, so there are no weights to start from: they were "
+                "deleted or moved. Put them back"
+            )
         if newest is None:
             raise RunError(
                 f"{path} has no checkpoint yet, so there are no weights to start from. "

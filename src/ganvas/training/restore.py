@@ -68,7 +68,7 @@ def restore_newest(
 def check_never_saved(run: Run) -> None:
     """Raise a `RunError` where checkpoints were deleted: a new start would replace what is left."""
     saved = run.read_status()
-    if saved.images_seen > 0 and saved.status in ("running", "interrupted", "finished"):
+    if saved.was_saved:
         raise RunError(
             f"{run.directory} was saved at {saved.images_seen:,} images, and its checkpoints were "
             "deleted or moved, so it cannot continue. Put them back, or train a new run in another "
