@@ -113,7 +113,7 @@ def read_table(path: Path, kind: type[RecipeError] = RecipeError) -> Table:
         RecipeError: of the kind given: no such file, or not TOML or JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
         table: Table = parse_toml(text) if path.suffix == ".toml" else parse_json(text)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"

@@ -278,7 +278,7 @@ class Run:
 
     def sample_paths(self) -> list[Path]:
         """All sample grids, oldest first."""
-        return sorted((self.directory / SAMPLES).glob("*.png"))
+        return _by_images_seen(self.directory / SAMPLES, ".png")
 
     def delete_checkpoints_after(self, images_seen: int) -> None:
         """Delete checkpoints after the one to which training rewinds."""
@@ -301,7 +301,7 @@ class Run:
 
     def checkpoint_paths(self) -> list[Path]:
         """All checkpoints, oldest first."""
-        return sorted((self.directory / CHECKPOINTS).glob("*.safetensors"))
+        return _by_images_seen(self.directory / CHECKPOINTS, ".safetensors")
 
     def write_checkpoint(
         self, images_seen: int, tensors: Mapping[str, Tensor], values: Mapping[str, Any]
@@ -388,3 +388,12 @@ class Run:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink(missing_ok=True)  # it may have lain in a folder just removed
+
+
+def _by_images_seen(folder: Path, suffix: str) -> list[Path]:
+    """The files of a folder that are named by images seen, in that order.
+
+    Others are the user's, such as a copy, or what macOS adds to a file (._000064000.png).
+    """
+    paths = [path for path in folder.glob(f"*{suffix}") if path.stem.isdecimal()]
+    return sorted(paths, key=lambda path: int(path.stem))

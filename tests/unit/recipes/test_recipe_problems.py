@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from ganvas.errors import RecipeError
 from ganvas.recipes import CATALOG, Recipe, checked, parse_recipe, read_recipe
-from ganvas.recipes.files import renamed
+from ganvas.recipes.files import recipe_json, recipe_toml, renamed
 from tests.unit.recipes.test_recipe import table_of
 
 
@@ -305,3 +306,12 @@ def test_unreadable_file_is_one_problem_that_names_it(
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(expected)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.toml", recipe_toml), ("a.json", recipe_json)])
+def test_a_byte_order_mark_before_a_recipe_is_read_over(
+    tmp_path: Path, name: str, write: Callable[[Recipe], str]
+) -> None:
+    recipe = CATALOG["dcgan"]()
+    (tmp_path / name).write_text(write(recipe), encoding="utf-8-sig")
+    assert read_recipe(tmp_path / name) == recipe

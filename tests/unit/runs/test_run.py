@@ -95,6 +95,28 @@ class TestCheckpoints:
         assert restored[0]["w"].item() == restored[1]["images_seen"] == 10_000
         assert restored[2] == []
 
+    def test_what_people_put_beside_them_is_left_alone(self, run: Run) -> None:
+        self.write(run, 1000)
+        for folder, suffix in (("checkpoints", ".safetensors"), ("samples", ".png")):
+            for name in ("best", "000001000 copy", "._000001000"):
+                (run.directory / folder / f"{name}{suffix}").write_bytes(b"")
+        self.write(run, 2000, 3000)
+        run.delete_records_after(0)
+        names = [path.name for path in run.checkpoint_paths()]
+        assert names == ["000002000.safetensors", "000003000.safetensors"]
+        assert run.sample_paths() == []
+        assert run.last_healthy_checkpoint() == 3000
+        assert len(list((run.directory / "checkpoints").iterdir())) == 5
+        assert len(list((run.directory / "samples").iterdir())) == 3
+
+    def test_the_newest_is_that_of_the_largest_count_also_after_a_billion_images(
+        self, run: Run
+    ) -> None:
+        self.write(run, 999_999_000, 1_000_001_000)
+        restored = run.read_newest_checkpoint()
+        assert restored is not None
+        assert restored[1] == {"images_seen": 1_000_001_000}
+
     def test_a_damaged_newest_checkpoint_falls_back_with_a_warning(self, run: Run) -> None:
         self.write(run, 1000, 2000)
         newest = run.checkpoint_paths()[-1]
