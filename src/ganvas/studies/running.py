@@ -37,6 +37,7 @@ from ganvas.studies.reading import check_study, load_study
 from ganvas.studies.results import StudyResults, write_results
 from ganvas.studies.scoring import choose_scoring
 from ganvas.studies.study import Study, flat_values
+from ganvas.studies.throughput import check_can_be_scored
 from ganvas.studies.worker import Job, crash_outcome, run_job
 from ganvas.terminal import tolerant_output
 
@@ -181,6 +182,7 @@ def locate(
         prepare_for(largest, study.data, quiet)  # are there enough images for every batch?
         for arm in study.all_arms:
             with_labels(arm.recipe, prepared)  # and labels that its networks can take?
+        check_can_be_scored(study, prepared)
         return LocatedStudy(study, path, prepared, None)
     directory = StudyDirectory.open(path)
     study = study.with_choices_of(directory.study)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganvas.data.prepared import PreparedData
 from ganvas.devices import choose_device, peak_memory_mb, reset_peak_memory
 from ganvas.errors import GanvasError
-from ganvas.evaluation.checks import check_held_out, check_sample_count, impossible_metrics
+from ganvas.evaluation.checks import check_held_out, impossible_metrics
 from ganvas.evaluation.extractor_choice import (
     extractor_key,
     extractors_for,
@@ -146,8 +146,6 @@ def time_scoring(
         GanvasError: the deciding score cannot be measured.
     """
     metrics = parse_metrics(study.metrics)
-    check_sample_count(study.sample_count)
-    check_held_out(data, recipe.data.held_out)
     failures = impossible_metrics(metrics, data, study.sample_count)
     generator = generator_in_training(recipe, state.ema, data, 0)
     feedback = InterruptibleFeedback()
@@ -179,6 +177,18 @@ def time_scoring(
     computing = time.perf_counter() - start
     check_deciding_score(study, failures)
     return TimedScoring((computing, elapsed / count), failures)
+
+
+def check_can_be_scored(study: Study, data: PreparedData) -> None:
+    """Check, before anything is measured, that these images allow the scores of a study.
+
+    Raises:
+        DataError: too few images are held out.
+        GanvasError: the deciding score cannot be measured on them.
+    """
+    check_held_out(data, study.base.data.held_out)
+    metrics = parse_metrics(study.metrics)
+    check_deciding_score(study, impossible_metrics(metrics, data, study.sample_count))
 
 
 def check_deciding_score(study: Study, failures: Failures) -> None:

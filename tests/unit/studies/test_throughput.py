@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from ganvas.errors import GanvasError
+from ganvas.errors import DataError, GanvasError
 from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.families import FAMILIES, FeatureSets, MetricFamily
-from ganvas.studies import throughput
-from ganvas.studies.study import SAMPLES_WHILE_TRAINING
+from ganvas.studies import running, throughput
+from ganvas.studies.study import SAMPLES_WHILE_TRAINING, Study
 from ganvas.training.step import train_step
 from tests.builders.tiny import start, tiny_data, tiny_recipe
 
@@ -85,7 +88,6 @@ def extracted(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> list[int]:
     extractors = {"pixels": Extractor("stand-in", extract)}
     monkeypatch.setitem(FAMILIES, "swd", MetricFamily("pixels", estimate, lambda sets: sets))
     monkeypatch.setattr(throughput, "extractors_for", lambda *_: extractors)
-    monkeypatch.setattr(throughput, "check_held_out", lambda *_: None)
     return counts
 
 
@@ -111,6 +113,22 @@ def test_a_metric_that_cannot_be_measured_is_named_unless_it_decides() -> None:
     assert list(timed.failures) == ["modes"]
     with pytest.raises(GanvasError, match="modes decides the study, and cannot be measured: "):
         throughput.time_scoring(study_of("modes", "swd"), recipe, start(recipe), tiny_data())
+
+
+def test_images_that_cannot_be_scored_are_refused_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "plan_new_study", lambda *_: pytest.fail("it was measured"))
+    images = np.random.default_rng(0).integers(0, 255, (60, 8, 8), np.uint8)
+    np.save(tmp_path / "few.npy", images)
+    base = replace(tiny_recipe(), data=replace(tiny_recipe().data, held_out=0.1))
+    study = Study(base=base, data=str(tmp_path / "few.npy"), images=100, metrics=("swd",))
+    with pytest.raises(DataError, match="6 of 60 images are held out, but a score needs at least"):
+        running.compare(study, tmp_path / "study", quiet=True)
+    enough = replace(base, data=replace(base.data, held_out=0.5))
+    study = replace(study, base=enough, metrics=("modes", "swd"))
+    with pytest.raises(GanvasError, match="modes decides the study, and cannot be measured: "):
+        running.compare(study, tmp_path / "study", quiet=True)
 
 
 def test_stand_ins_are_as_many_as_a_score_while_training_compares() -> None:
