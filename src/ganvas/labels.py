@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
@@ -58,20 +59,24 @@ class LabelSet:
         if text == EACH:
             return self.names
         parts = [part.strip() for part in text.split(",")]
-        names = {",".join(part.strip() for part in name.split(",")): name for name in self.names}
+        joined = {",".join(part.strip() for part in name.split(",")): name for name in self.names}
+        names = {composed(text): name for text, name in joined.items()} | joined
         labels = []
         while parts:
             lengths = range(len(parts), 0, -1)
-            length = next((n for n in lengths if ",".join(parts[:n]) in names), 1)
+            length = next((n for n in lengths if composed(",".join(parts[:n])) in names), 1)
             label = ",".join(parts[:length])
-            labels.append(names.get(label, label))
+            labels.append(names.get(label, names.get(composed(label), label)))
             parts = parts[length:]
         return tuple(labels)
 
     def _number(self, label: str | SupportsIndex) -> int | None:
         """The number of a label; None if it is none."""
         if isinstance(label, str):
-            return self.names.index(label) if label in self.names else None
+            if label in self.names:
+                return self.names.index(label)
+            names = [composed(name) for name in self.names]
+            return names.index(composed(label)) if names.count(composed(label)) == 1 else None
         check_type("label", label, SupportsIndex, "the name or the number of a label")
         number = operator.index(label)
         return number if 0 <= number < len(self.names) else None
@@ -123,6 +128,11 @@ def unsuitable(labels: LabelSet | None) -> str:
     have = "has" if len(rare) == 1 else "have"
     wanted = f"auto wants {FEWEST_IMAGES} training images of each"
     return f"{wanted}, and {these} {have} fewer: {listed(rare)}"
+
+
+def composed(name: str) -> str:
+    """A name with each accented letter as one character; macOS may keep letter and accent apart."""
+    return unicodedata.normalize("NFC", name)
 
 
 def listed(names: Iterable[str]) -> str:

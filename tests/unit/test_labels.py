@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Literal
+
 import pytest
 
 from ganvas.errors import GanvasError
 from ganvas.labels import LabelSet
+
+Form = Literal["NFC", "NFD"]
 
 CLOTHES = LabelSet(("T-shirt", "Trouser", "Dress"), (5, 5, 5))
 DIGITS = LabelSet(("0", "1", "10"), (5, 5, 5))
@@ -59,6 +64,21 @@ def test_several_labels_have_commas_between_them_and_perhaps_inside(
     text: str, named: tuple[str, ...]
 ) -> None:
     assert COMMAS.named(text) == named
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_are_found_as_macos_stores_them_and_as_they_are_typed(form: Form) -> None:
+    stored = LabelSet(tuple(unicodedata.normalize("NFD", name) for name in ("tea", "café")), (5, 5))
+    typed = unicodedata.normalize(form, "café")
+    assert stored.index_of(typed) == 1
+    assert stored.named(f"{typed},tea") == (stored.names[1], "tea")
+
+
+def test_of_two_labels_that_differ_in_the_form_of_an_accent_the_very_one_is_found() -> None:
+    names = unicodedata.normalize("NFD", "café"), unicodedata.normalize("NFC", "café")
+    both = LabelSet(names, (5, 5))
+    assert both.indices_of(names) == [0, 1]
+    assert both.named(",".join(names)) == names
 
 
 def test_every_label_that_does_not_exist_is_named_once_with_the_nearest() -> None:

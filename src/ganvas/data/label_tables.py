@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ganvas.formatting import format_first
+from ganvas.labels import composed
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "name", "id")
 LABEL_COLUMNS = ("label", "class", "category")
@@ -199,11 +200,11 @@ def _labels_of(names: Sequence[str], rows: Rows) -> tuple[tuple[str | None, ...]
     """
     index_of: dict[str, int] = {}
     for key_of in (_stem, _file_name, str):  # the later ones replace the earlier ones
-        index_of |= _unique([key_of(name) for name in names])
+        index_of |= _unique([composed(key_of(name)) for name in names])
     labels: list[str | None] = [None] * len(names)
     unmatched = 0
     for file, label in rows:
-        index = index_of.get(file.replace("\\", "/").removeprefix("./"))
+        index = index_of.get(composed(file.replace("\\", "/").removeprefix("./")))
         if index is None:
             unmatched += 1
         elif labels[index] not in (None, label):

@@ -27,6 +27,7 @@ from ganvas.hub_files import (
     fetch_model,
     is_hub,
 )
+from ganvas.labels import composed
 from ganvas.networks import ImageShape
 from ganvas.networks.labels import set_label_strength
 from ganvas.recipes import Recipe
@@ -171,12 +172,12 @@ class EarlierRun:
             here: the labels that are learned; empty if none are.
         """
         there = self.label_names
-        if not (there and here) or here == there:
+        if not (there and here) or [*map(composed, here)] == [*map(composed, there)]:
             return
         pairs = [
             f"{index} is {old!r} there and {new!r} here"
             for index, (old, new) in enumerate(zip(there, here, strict=False))
-            if old != new
+            if composed(old) != composed(new)
         ]
         differences = pairs[:MOST_NAMED] or [f"{len(there)} there and {len(here)} here"]
         raise DataError(

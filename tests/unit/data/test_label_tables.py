@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -46,6 +47,12 @@ TABLES = {
 def test_a_table_labels_the_images_that_it_names(name: str) -> None:
     table = read_label_table(name, TABLES[name].encode(), NAMES)
     assert (table.labels, table.unmatched, table.problem) == (LABELS, 0, "")
+
+
+def test_accents_match_as_macos_stores_them_in_names_and_as_they_are_typed() -> None:
+    content = "file,label\né.png,cat\ncafé/ü,dog\n".encode()
+    names = [unicodedata.normalize("NFD", name) for name in ("é.png", "café/ü")]
+    assert read_label_table("labels.csv", content, names).labels == ("cat", "dog")
 
 
 def test_rows_without_an_image_are_counted_and_images_without_a_row_have_no_label() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import unicodedata
 
 import numpy as np
 import pytest
@@ -52,6 +53,16 @@ def test_conditional_runs_on_other_labels_are_refused_with_the_first_differences
         earlier.check_labels("shots", labels)
     assert "shots: the labels differ from those of runs/first" in str(caught.value)
     assert differences in str(caught.value)
+
+
+def test_labels_that_differ_in_the_form_of_an_accent_are_the_same() -> None:
+    names = ("bag", "béret", "coat")
+    stored = tuple(unicodedata.normalize("NFD", name) for name in names)
+    typed = tuple(unicodedata.normalize("NFC", name) for name in names)
+    earlier = dataclasses.replace(earlier_run(conditional(tiny_recipe())), label_names=stored)
+    earlier.check_labels("shots", typed)
+    with pytest.raises(DataError, match=r"from those of runs/first, so .* another's: 2 is 'coat'"):
+        earlier.check_labels("shots", (*typed[:2], "dress"))
 
 
 def test_each_network_takes_its_namesake_and_statistics_come_along() -> None:
