@@ -9,7 +9,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,6 +133,24 @@ def native_path(text: str) -> str:
     except UnicodeEncodeError:
         return os.fsdecode(text.encode(errors="surrogateescape"))
     return text
+
+
+def plain_names(texts: Iterable[str], unnamed: str) -> Iterator[str]:
+    """A name of a file or folder for each text, none of them twice, in any case of its letters.
+
+    Args:
+        unnamed: what one is called of whose text nothing is left.
+    """
+    used: set[str] = set()
+    for text in texts:
+        words = re.sub(r"[^\w.+#-]+", " ", text).strip(" .")  # a name with a dot first is hidden
+        plain = words.replace(" ", "-") or unnamed
+        name, number = plain, 1
+        while name.casefold() in used:
+            number += 1
+            name = f"{plain}-{number}"
+        used.add(name.casefold())
+        yield name
 
 
 @contextlib.contextmanager

@@ -253,3 +253,36 @@ def test_a_link_to_a_free_place_is_filled_where_it_leads_to(tmp_path: Path, exis
         (draft / "file").touch()
     assert link.is_symlink()
     assert (target / "file").exists()
+
+
+def test_every_text_gets_a_name_of_its_own_that_any_file_system_takes() -> None:
+    texts = [
+        "cat",
+        "Cat",
+        "C",
+        "C++",
+        "-1",
+        "1",
+        "a b",
+        "a/b!",
+        ".hidden",
+        "?",
+        "..",
+        "bag.",
+        "née",
+    ]
+    assert list(storage.plain_names(texts, "label")) == [
+        "cat",
+        "Cat-2",
+        "C",
+        "C++",
+        "-1",
+        "1",
+        "a-b",
+        "a-b-2",
+        "hidden",
+        "label",
+        "label-2",
+        "bag",
+        "née",
+    ]

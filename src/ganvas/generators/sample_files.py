@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -141,12 +140,11 @@ def label_folders(draft: Path, request: SampleRequest) -> Iterator[Path]:
     names = request.label_names()
     if names is None:
         return repeat(draft)
-    folder_of = {
-        name: draft / re.sub(r"[^\w.-]+", "-", name).strip(".-") for name in np.unique(names)
-    }
-    for folder in folder_of.values():
-        folder.mkdir(exist_ok=True)
-    return (folder_of[name] for name in names)
+    labels = request.generator.label_names
+    folder_of = dict(zip(labels, storage.plain_names(labels, "label"), strict=True))
+    for name in np.unique(names):
+        (draft / folder_of[name]).mkdir()
+    return (draft / folder_of[name] for name in names)
 
 
 def write_npz(out: Path, request: SampleRequest, on_progress: Progress) -> None:

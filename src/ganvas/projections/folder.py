@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ def write_folder(
     Raises:
         RunError: the place cannot be written.
     """
-    stems = list(file_stems(names))
+    stems = list(storage.plain_names((Path(name).stem for name in names), "picture"))
     factor = display_factor(projection.targets.shape[1:3])
     with storage.write_errors(out), storage.atomic_directory(out) as draft:
         for index, stem in enumerate(stems):
@@ -91,19 +90,6 @@ def results(
         "pictures": pictures,
         "held_out": None if held_out is None else json_files.to_plain(held_out),
     }
-
-
-def file_stems(names: Sequence[str]) -> Iterator[str]:
-    """A name for the files of each picture, each once."""
-    used: set[str] = set()
-    for name in names:
-        plain = re.sub(r"[^\w.-]+", "-", Path(name).stem).strip(".-") or "picture"
-        stem, number = plain, 1
-        while stem.casefold() in used:
-            number += 1
-            stem = f"{plain}-{number}"
-        used.add(stem.casefold())
-        yield stem
 
 
 def next_folder(parent: Path) -> Path:

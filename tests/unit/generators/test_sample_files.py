@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -212,6 +213,17 @@ class TestLabels:
         assert [path.parent.name for path in written] == ["Bag"] * 2 + ["T-shirt-top"] * 2 + [
             "boot"
         ] * 2
+
+    def test_labels_whose_names_differ_by_signs_alone_keep_their_folders(
+        self, conditional: TrainedGenerator, tmp_path: Path
+    ) -> None:
+        labels = LabelSet(("-1", "1", "?"), (2, 2, 2))
+        signs = dataclasses.replace(conditional, label_set=labels)
+        write_folder(tmp_path / "out", SampleRequest(signs, 2, labels=("1", "-1")), ignore)
+        written = sorted(
+            str(path.relative_to(tmp_path / "out")) for path in tmp_path.glob("out/*/*")
+        )
+        assert written == ["-1/000002.png", "-1/000003.png", "1/000000.png", "1/000001.png"]
 
     def test_an_npz_holds_the_names_of_labels_and_trains_as_data(
         self, conditional: TrainedGenerator, tmp_path: Path
