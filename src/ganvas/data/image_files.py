@@ -256,7 +256,7 @@ def _labels_of(
 def walk(root: Path) -> Iterator[tuple[str, str]]:
     """Every file below a folder: its name (`/` between folders) and its path.
 
-    Hidden folders are left out; linked folders are entered once.
+    Hidden files and folders are left out; linked folders are entered once.
 
     Raises:
         DataError: a folder cannot be read.
@@ -282,7 +282,8 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
         prefix = "" if below == "." else f"{below}/"
         start = os.path.join(folder, "")  # noqa: PTH118 - a Path for each file takes longer
         for name in files:
-            yield prefix + name, start + name
+            if not name.startswith("."):
+                yield prefix + name, start + name
 
 
 def is_candidate(name: str) -> bool:

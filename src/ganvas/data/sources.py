@@ -105,7 +105,13 @@ def _open_file(path: Path) -> Source:
 def _open_directory(folder: Path) -> Source:
     names = os.listdir(folder)  # noqa: PTH208 - a Path for each of many files takes longer
     idx_files = idx_image_files(
-        [name for name in names if IDX_IMAGES.fullmatch(name) and (folder / name).is_file()]
+        [
+            name
+            for name in names
+            if IDX_IMAGES.fullmatch(name)
+            and not name.startswith(".")  # such as what macOS adds on other disks
+            and (folder / name).is_file()
+        ]
     )
     if idx_files:
         return open_idx(folder, [folder / name for name in idx_files])

@@ -7,6 +7,7 @@ import io
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -214,6 +215,22 @@ def test_a_folder_of_containers_says_what_to_do(
 ) -> None:
     text = message(fill(tmp_path, *names))
     assert "holds no image files " + expected.replace("ROOT", str(tmp_path)) in text
+
+
+def test_what_macos_keeps_beside_the_files_of_a_folder_is_passed_over(tmp_path: Path) -> None:
+    """On disks that are not its own: `._NAME` for each file."""
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(fill(tmp_path / "images", "a.png", "b.png"), "images")
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    (tmp_path / "a.tar").rename(shards / "a.tar")
+    idx = tmp_path / "idx"
+    idx.mkdir()
+    (idx / "images-idx3-ubyte").write_bytes(b"\0\0\x08\3" + b"\0\0\0\2" * 3 + bytes(8))
+    for path in (shards / "a.tar", idx / "images-idx3-ubyte", shards / "cover.png"):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    assert [item.name for item in open_source(shards).items] == ["images/a.png", "images/b.png"]
+    assert len(open_source(idx).items) == 2
 
 
 @pytest.mark.parametrize(
