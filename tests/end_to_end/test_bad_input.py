@@ -164,6 +164,16 @@ def test_images_in_the_place_of_the_recipe(ganvas: Ganvas, tmp_path: Path) -> No
     refused(ganvas("train", tmp_path), f"{first} dcgan {tmp_path}")
 
 
+def test_a_run_in_the_place_of_the_recipe_or_of_images(ganvas: Ganvas, tmp_path: Path) -> None:
+    run = tmp_path / "first"
+    run.mkdir()
+    for name in ("recipe.json", "environment.json"):
+        (run / name).write_text("{}")
+    again = f"To train its recipe again: ganvas train {run / 'recipe.json'} DATA"
+    refused(ganvas("train", run, "fashion"), f"'{run}' is a run, and the recipe comes first", again)
+    refused(ganvas("train", "dcgan", run), f"{run} is a run of ganvas, not images")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -151,11 +151,21 @@ def defaults_for(recipe: Recipe, arguments: list[str]) -> Train:
 
 
 def check_order(recipe_name: str, arguments: list[str]) -> None:
-    """Raise a `RecipeError` if images stand where the recipe should."""
+    """Raise a `RecipeError` if a run or images stand where the recipe should."""
     from ganvas.data.sources import source_exists
+    from ganvas.runs.directories import is_run
+    from ganvas.runs.file_names import RECIPE_JSON
 
     if names_recipe(recipe_name) or not source_exists(recipe_name):
         return
+    if is_run(Path(recipe_name)):
+        command = ganvas_command("train", Path(recipe_name) / RECIPE_JSON, "DATA")
+        raise RecipeError(
+            [
+                f"{recipe_name!r} is a run, and the recipe comes first. To start from its weights, "
+                f"add --from RUN. To train its recipe again: {command}"
+            ]
+        )
     meant = next((word for word in arguments if word in CATALOG), RECIPE_BEFORE_ANY_IS_NAMED)
     command = ganvas_command("train", meant, recipe_name)
     raise RecipeError([f"{recipe_name!r} is images, and the recipe comes first: {command}"])

@@ -274,7 +274,7 @@ def walk(root: Path) -> Iterator[tuple[str, str]]:
             inner.clear()
             continue
         entered.add(real)
-        if folder != str(root) and RUN_FILES.issubset(files):
+        if RUN_FILES.issubset(files):
             inner.clear()  # the pictures of a training run are no data
             continue
         inner[:] = sorted(name for name in inner if not name.startswith("."))

@@ -10,7 +10,7 @@ from pathlib import Path
 from ganvas.data.arrays import IDX_IMAGES, idx_image_files, open_idx, open_npy, open_npz
 from ganvas.data.formats import KIND_BYTES, other_kind, readable_format
 from ganvas.data.hub import open_data_set
-from ganvas.data.image_files import IMAGE_SUFFIXES, open_folder, open_zip, walk
+from ganvas.data.image_files import IMAGE_SUFFIXES, RUN_FILES, open_folder, open_zip, walk
 from ganvas.data.parquet import open_parquet
 from ganvas.data.source import Source
 from ganvas.data.stacking import STACKED, Stacked, is_stacked, open_stacked
@@ -104,6 +104,11 @@ def _open_file(path: Path) -> Source:
 
 def _open_directory(folder: Path) -> Source:
     names = os.listdir(folder)  # noqa: PTH208 - a Path for each of many files takes longer
+    if RUN_FILES.issubset(names):
+        raise DataError(
+            f"{folder} is a run of ganvas, not images. Give the folder of images; to start from "
+            "the weights of a run, name it after --from"
+        )
     idx_files = idx_image_files(
         [
             name
