@@ -152,6 +152,15 @@ def test_a_place_that_may_not_be_entered(
     refused(ganvas(*command, closed), closed, "permission", "check the permissions")
 
 
+def test_a_current_folder_that_was_removed(
+    tmp_path: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    refused(ganvas("check", tmp_path), "the current folder was removed")
+
+
 def test_a_name_that_is_too_long(ganvas: Ganvas) -> None:
     for command in (("resume",), ("report",), ("train", "dcgan", "fashion", "--out")):
         refused(ganvas(*command, "a" * 300), "too long", "choose a shorter name")

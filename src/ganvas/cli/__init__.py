@@ -51,6 +51,7 @@ def run(arguments: list[str], stdout: TolerantStream) -> int:
             with only_one_rank_prints():
                 command = parse(arguments)
             check_single_process(command)
+            check_current_folder()
             code = command.run() or 0
             return LOST_RESULT if stdout.lost_text and prints_its_result(command) else code
     except SystemExit as end:  # of help, of the version, or after a wrong flag
@@ -135,6 +136,16 @@ def check_single_process(command: Command) -> None:
             f"torchrun started {world_size()} processes, but only train and resume can share "
             "work between processes. Start this command without torchrun"
         )
+
+
+def check_current_folder() -> None:
+    """Raise a `GanvasError` where the current folder is gone: torch cannot even be loaded then."""
+    try:
+        os.getcwd()  # noqa: PTH109 - as quick as it gets
+    except FileNotFoundError as error:
+        raise GanvasError(
+            "the current folder was removed, perhaps to be made anew. Enter it again (cd)"
+        ) from error
 
 
 @contextmanager

@@ -33,6 +33,9 @@ class FileStamp(NamedTuple):
 
 NO_FILE = FileStamp(-1, 0)
 """The stamp of a file that is missing."""
+LATEST_NS = 2**62
+"""The year 2116. Files may have any time, such as 4501, by which some programs mean none; stamps
+are stored in 64 bits."""
 
 
 class Unusable(NamedTuple):
@@ -125,7 +128,8 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
         status = os.stat(path)  # noqa: PTH116 - a Path for each of many files takes longer
     except OSError:
         return NO_FILE
-    return FileStamp(status.st_size, status.st_mtime_ns)
+    modified = min(max(status.st_mtime_ns, -LATEST_NS), LATEST_NS)
+    return FileStamp(status.st_size, modified)
 
 
 def sorted_labels(labels: Iterable[str | None]) -> tuple[str, ...]:

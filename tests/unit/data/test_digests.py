@@ -8,10 +8,12 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from ganvas.data import source as source_module
 from ganvas.data.digests import read_digests
 from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
@@ -140,6 +142,19 @@ def test_a_file_written_just_before_reading_is_read_again(photos: Path, cache: P
     assert read(photos, cache)[1] == 1, "it may change again within one tick of the clock"
 
 
+@pytest.mark.parametrize(("year", "again"), [(4501, COUNT), (-4501, 0)])
+def test_a_file_of_a_time_that_64_bits_do_not_hold_is_read(
+    photos: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, year: int, again: int
+) -> None:
+    """Few file systems can store such a time. As after any time to come, it is read each time."""
+    modified = SimpleNamespace(st_size=4, st_mtime_ns=(year - 1970) * 31_556_952 * 10**9)
+    first, _ = read(photos, cache)
+    cache.rename(cache.with_name("with-true-times"))
+    monkeypatch.setattr(source_module, "os", SimpleNamespace(stat=lambda _: modified))
+    assert read(photos, cache) == (first, COUNT)
+    assert read(photos, cache) == (first, again)
+
+
 def test_a_file_that_could_not_be_read_is_read_again(photos: Path, cache: Path) -> None:
     (photos / "05.png").unlink()
     (photos / "05.png").symlink_to(photos.parent / "elsewhere.png")
@@ -263,6 +278,7 @@ def test_what_a_killed_process_left_of_an_index_is_removed(photos: Path, cache: 
 RACING = """
 import sys
 from pathlib import Path
+from ganvas.data import source as source_module
 from ganvas.data.digests import read_digests
 from ganvas.data.sources import open_source
 
