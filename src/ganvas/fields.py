@@ -24,6 +24,7 @@ from ganvas.schedules import (
     parse_count,
     parse_schedule,
 )
+from ganvas.storage import given_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -232,7 +233,7 @@ _PARSERS: tuple[tuple[Any, Any], ...] = (
     (int, parse_count),
     (float, parse_float),
     (str, str),
-    (Path, Path),
+    (Path, given_path),
     (Schedule, parse_schedule),
     (AdaptiveSchedule, parse_adaptive_schedule),
     (Growth, parse_growth),

@@ -153,6 +153,12 @@ def plain_names(texts: Iterable[str], unnamed: str) -> Iterator[str]:
         yield name
 
 
+def given_path(path: str | os.PathLike[str]) -> Path:
+    """A path as people give it: `~` is the home folder, also where no shell has replaced it, as in
+    `--out=~/runs` and in Python."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - an unknown ~user stays
+
+
 @contextlib.contextmanager
 def utf8_name(path: Path) -> Iterator[str]:
     """A name of an existing file for libraries that take only names in UTF-8."""

@@ -49,6 +49,21 @@ def test_an_empty_directory_may_become_a_run(
     assert ganvas("train", small, images, "--images", 32, "--out", tmp_path / "run").code == 0
 
 
+def test_a_tilde_that_no_shell_replaced_is_the_home_folder(
+    tmp_path: Path, small: Path, images: Path, ganvas: Ganvas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ganvas import load, report, resume
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert ganvas("train", small, images, "--images", 32, "--out=~/run").code == 0
+    assert resume("~/run", images=64, quiet=True).directory == tmp_path / "run"
+    assert load("~/run").images_seen == 64
+    assert report("~/run", "~/page.html", quiet=True) == tmp_path / "page.html"
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_run_that_another_process_writes(
     tmp_path: Path, small: Path, images: Path, ganvas: Ganvas
 ) -> None:

@@ -131,7 +131,9 @@ def evaluate_run(
 ) -> ScoringResult:
     """As `evaluate`, and also why some of the metrics could not be measured."""
     requested = parse_metrics(metrics) if metrics else []
-    given = None if isinstance(run, Run) else source_of_images(Path(run), feedback.quiet)
+    given = (
+        None if isinstance(run, Run) else source_of_images(storage.given_path(run), feedback.quiet)
+    )
     if given is not None:
         if checkpoint != "last":
             raise GanvasError(f"{given.name} holds images, and these have no checkpoint")
@@ -205,7 +207,7 @@ def find_run(run: Run | Path | str) -> Run | None:
     """
     if isinstance(run, Run):
         return run
-    return None if is_generator(Path(run)) else Run.open(run)
+    return None if is_generator(storage.given_path(run)) else Run.open(run)
 
 
 def check_before_work(

@@ -20,6 +20,7 @@ from ganvas.extras import check_extra
 from ganvas.generators.files import load, read_description
 from ganvas.runs import Run
 from ganvas.runs.directories import check_is_run, check_new_file, check_new_folder, is_onnx
+from ganvas.storage import given_path
 from ganvas.torch_state import usual_torch
 
 
@@ -112,7 +113,7 @@ def export_described(
     target = target_named(to)
     check_options(to, target, weights, output, folder)
     check_extra(target.extra, f"exporting to {to}", *target.modules)
-    source = run.directory if isinstance(run, Run) else Path(run)
+    source = run.directory if isinstance(run, Run) else given_path(run)
     if is_onnx(source):
         raise GanvasError(f"{source} is exported already: export the run that it is of")
     if source.is_file():
@@ -120,7 +121,7 @@ def export_described(
     name = source.resolve().name
     suffix = "" if folder else target.suffix
     default = f"{name}-web" if folder else f"{name}{suffix}"
-    path = Path(out) if out is not None else source / default
+    path = given_path(out) if out is not None else source / default
     check_out(path, to, suffix)
     trained = load(run, "cpu", checkpoint)
     request = ExportRequest(trained, read_description(source), name, path, weights, output, folder)

@@ -38,6 +38,7 @@ from ganvas.runs.checkpoints import later_doublings_in
 from ganvas.runs.directories import is_onnx
 from ganvas.runs.file_names import SAMPLES
 from ganvas.schedules import parse_count
+from ganvas.storage import given_path
 from ganvas.tensor_file import select_prefix
 from ganvas.torch_state import usual_torch
 
@@ -183,7 +184,7 @@ def load(
     """
     check_type("run", run, (str, os.PathLike, Run), "a run, or the path of one")
     if discriminator and not isinstance(run, Run):
-        check_has_discriminator(Path(run))
+        check_has_discriminator(given_path(run))
     directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)
     if discriminator:
         return with_discriminator(load(directory, device, checkpoint), Run.open(directory))
@@ -218,7 +219,7 @@ def local_path(place: Path | str, checkpoint: str = "last") -> Path:
         HubError: the hub does not give it, or it has no such checkpoint.
     """
     if not is_hub(place):
-        return Path(place)
+        return given_path(place)
     if checkpoint != "last":
         raise HubError(
             f"{place} holds one generator, and no checkpoint {checkpoint}. For an earlier state "

@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.fields import format_field, get_field, replace_field
@@ -68,6 +67,7 @@ from ganvas.recipes.recipe import (
     generator,
 )
 from ganvas.schedules import Adaptive
+from ganvas.storage import given_path
 
 AUTO = "auto"
 """Stands for a recipe's name where one is to be chosen for the images."""
@@ -389,7 +389,7 @@ def load_recipe(name: str) -> Recipe:
         RecipeError: there is no such name or file, or the file has problems (all are listed).
     """
     if name.endswith((".toml", ".json")):
-        return read_recipe(Path(name))
+        return read_recipe(given_path(name))
     if name not in CATALOG:
         raise RecipeError(
             [f"{name!r} is no recipe.{did_you_mean(name, NAMES)} All: ganvas recipes"]

@@ -35,8 +35,8 @@ def report(
         RunError: the directory is neither, or the file cannot be written.
         GanvasError: the page would be larger than 8 MB.
     """
-    source = directory.directory if isinstance(directory, Run) else Path(directory)
-    path = source / NAME if out is None else Path(out)
+    source = directory.directory if isinstance(directory, Run) else storage.given_path(directory)
+    path = source / NAME if out is None else storage.given_path(out)
     if path.is_dir():
         raise GanvasError(f"{path} is a folder; give a file, such as {path / NAME}")
     make_page = study_report if is_study(source) else run_report

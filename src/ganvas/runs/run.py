@@ -115,7 +115,7 @@ class Run:
         Raises:
             RunError: it is not a run, or was written by an incompatible version of ganvas.
         """
-        directory = Path(directory)
+        directory = storage.given_path(directory)
         check_is_run(directory)
         run = cls(directory)
         format_version = json_files.read_json(directory / ENVIRONMENT_JSON).get("format")

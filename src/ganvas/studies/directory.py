@@ -23,7 +23,7 @@ from ganvas import json_files, locks, storage
 from ganvas.command_line import ganvas_command
 from ganvas.errors import RunError
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_run, is_study
-from ganvas.storage import native_path
+from ganvas.storage import given_path, native_path
 from ganvas.studies.outcome import Outcome
 from ganvas.studies.plan import Plan
 from ganvas.studies.reading import read_study
@@ -84,7 +84,7 @@ class StudyDirectory:
         Raises:
             RunError: there is none, it is damaged, or another version of ganvas wrote it.
         """
-        path = Path(path)
+        path = given_path(path)
         file = path / STUDY_JSON
         if is_run(path):
             raise RunError(

@@ -32,6 +32,7 @@ from ganvas.networks.sizes import POINT
 from ganvas.recipes import CATALOG, Recipe, load_recipe, parse_recipe, recipe_table
 from ganvas.recipes.files import Problems, Table, read_fields, read_table
 from ganvas.schedules import parse_count, parse_duration
+from ganvas.storage import given_path
 from ganvas.studies.problems import study_problems
 from ganvas.studies.study import Arm, Study
 
@@ -54,7 +55,7 @@ def load_study(path: Path | str) -> Study:
     Raises:
         StudyError: no such file, not TOML or JSON, or problems inside.
     """
-    return read_study(read_table(Path(path), StudyError), str(path))
+    return read_study(read_table(given_path(path), StudyError), str(path))
 
 
 def check_study(study: Study, where: str = "study") -> Study:

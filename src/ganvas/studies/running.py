@@ -26,7 +26,7 @@ from ganvas.errors import (
 from ganvas.runs.data import check_counts, describe_data, prepare_for, prepare_images
 from ganvas.runs.directories import STUDY_JSON, check_unused, is_study
 from ganvas.runs.labels import with_labels
-from ganvas.storage import check_can_write, native_path
+from ganvas.storage import check_can_write, given_path, native_path
 from ganvas.studies.directory import StudyDirectory
 from ganvas.studies.display import StudyDisplay
 from ganvas.studies.executors import WorkerPool, check_workers, dask_pool, local_pool
@@ -172,7 +172,7 @@ def locate(
         return LocatedStudy(directory.study, directory.path, prepared, directory)
     study = check_study(study) if isinstance(study, Study) else load_study(study)
     name = native_path(f"{study.base.name}-{open_source(study.data).name}")
-    path = Path(out) if out is not None else Path("studies") / name
+    path = given_path(out) if out is not None else Path("studies") / name
     is_new = not is_study(path)
     if is_new:
         check_unused(path)  # before the images are prepared

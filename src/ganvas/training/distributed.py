@@ -31,6 +31,7 @@ from ganvas.recipes import Recipe, recipe_json
 from ganvas.recipes.rules import nearest_multiples
 from ganvas.runs import Run
 from ganvas.runs.file_names import RECIPE_JSON, RUNS
+from ganvas.storage import given_path
 from ganvas.torchrun import launch
 from ganvas.training.state import TrainState
 
@@ -194,7 +195,7 @@ def find_run_of_launch(out: Path | str | None) -> str | None:
     name = launch()
     if name is None:
         return None
-    recipes = RUNS.glob(f"*/{RECIPE_JSON}") if out is None else [Path(out) / RECIPE_JSON]
+    recipes = RUNS.glob(f"*/{RECIPE_JSON}") if out is None else [given_path(out) / RECIPE_JSON]
     for recipe in recipes:
         if recipe.parent.suffix == ".tmp":
             continue  # a draft that another process fills

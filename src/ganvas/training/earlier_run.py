@@ -36,6 +36,7 @@ from ganvas.runs.checkpoints import later_doublings_in, networks_in
 from ganvas.runs.directories import is_run
 from ganvas.runs.tables import OriginTable
 from ganvas.schedules import value_at
+from ganvas.storage import given_path
 from ganvas.tensor_file import select_prefix
 from ganvas.training.freezing import frozen_stages
 from ganvas.training.state import TrainState
@@ -95,7 +96,7 @@ class EarlierRun:
         if is_hub(place):
             address, folder = fetch_model(address_of(place), [DISCRIMINATOR_FILE])
             return cls._of_generator(folder, str(address_of(place)), str(address))
-        path = Path(place)
+        path = given_path(place)
         if not (path / CONFIG_JSON).is_file():
             return cls._of_run(path)
         if is_run(path.parent):

@@ -29,7 +29,7 @@ from ganvas.runs.history import Record
 from ganvas.runs.run import KEPT_CHECKPOINTS, CheckpointContent
 from ganvas.runs.time_limit import TimeLimit
 from ganvas.runs.tuning import Tuning
-from ganvas.storage import check_can_write, free_bytes, native_path
+from ganvas.storage import check_can_write, free_bytes, given_path, native_path
 from ganvas.torchrun import launch
 from ganvas.training.engine import Compile
 from ganvas.training.grids import grid_columns
@@ -114,7 +114,7 @@ def check_free(out: Path | str | None, name: str) -> None:
     if out is None:
         check_can_write(RUNS / native_path(name))
     else:
-        check_new_run(Path(out))
+        check_new_run(given_path(out))
 
 
 def check_room(out: Path | str | None, state: TrainState) -> None:
@@ -122,7 +122,7 @@ def check_room(out: Path | str | None, state: TrainState) -> None:
 
     The newest two are kept, and the next is written beside them.
     """
-    folder = (RUNS if out is None else Path(out)).absolute()
+    folder = (RUNS if out is None else given_path(out)).absolute()
     checkpoint = checkpoint_bytes(state)
     needed, free = (KEPT_CHECKPOINTS + 1) * checkpoint, free_bytes(folder)
     if needed > free:
@@ -163,7 +163,7 @@ def new_run(
             return Run.create(directory, recipe, environment, about, start, plan)
 
         if out is not None:
-            return str(create(Path(out)).directory)
+            return str(create(given_path(out)).directory)
         stem = RUNS / native_path(f"{recipe.name}-{data.name}")
         return str(in_first_free(stem, create).directory)
 
