@@ -16,6 +16,9 @@ from typing import BinaryIO
 from ganvas.errors import Occupied, RunError
 from ganvas.system_errors import advice_for, reason_of
 
+LONGEST_NAME = 200
+"""Bytes of a name that is made of a text. File systems take 255, of which a number needs some."""
+
 _DRAFT = re.compile(r"^\.(.+)\.[0-9a-f]{12}\.tmp$")
 
 
@@ -143,7 +146,8 @@ def plain_names(texts: Iterable[str], unnamed: str) -> Iterator[str]:
     """
     used: set[str] = set()
     for text in texts:
-        words = re.sub(r"[^\w.+#-]+", " ", text).strip(" .")  # a name with a dot first is hidden
+        short = text.encode(errors="replace")[:LONGEST_NAME].decode(errors="ignore")
+        words = re.sub(r"[^\w.+#-]+", " ", short).strip(" .")  # a name with a dot first is hidden
         plain = words.replace(" ", "-") or unnamed
         name, number = plain, 1
         while name.casefold() in used:

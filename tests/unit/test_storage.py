@@ -286,3 +286,9 @@ def test_every_text_gets_a_name_of_its_own_that_any_file_system_takes() -> None:
         "bag",
         "née",
     ]
+
+
+def test_a_long_text_gets_a_name_that_a_file_system_takes(tmp_path: Path) -> None:
+    first, second = storage.plain_names(["é" * 300, "é" * 301], "label")
+    assert (first, second) == ("é" * 100, "é" * 100 + "-2")
+    (tmp_path / second).mkdir()
