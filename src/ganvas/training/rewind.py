@@ -30,6 +30,8 @@ MOST_REWINDS = 2
 """A run that fails a third time needs a person."""
 
 PLAN = "plan.json"
+APPLIED = "applied"
+"""Lies beside the plan once all of it is done."""
 ABANDONED_FILES = (RECIPE_JSON, HISTORY_JSONL, FINDINGS_JSONL, SCORES_JSONL)
 
 
@@ -97,8 +99,12 @@ def rewind_on_all(run: Run, state: TrainState) -> str | None:
 def complete_pending_rewind(run: Run) -> None:
     """Complete the last rewind if a kill interrupted it."""
     for directory in rewind_dirs(run)[-1:]:
+        if (directory / APPLIED).exists():  # its event may be gone: resumed from before it
+            continue
         plan = json_files.read_dataclass(directory / PLAN, Rewind)
-        if plan.event() not in run.findings.records():
+        if plan.event() in run.findings.records():
+            storage.write_bytes(directory / APPLIED, b"")
+        else:
             apply_rewind(run, plan)
 
 
@@ -110,6 +116,7 @@ def apply_rewind(run: Run, plan: Rewind) -> None:
     run.write_recipe(apply_change(before, plan.change).with_fixed_schedules())
     run.write_status("running", plan.to)
     run.findings.append(plan.event())
+    storage.write_bytes(rewind_dir(run, plan.number) / APPLIED, b"")
 
 
 def keep_abandoned_files(run: Run, plan: Rewind) -> None:
