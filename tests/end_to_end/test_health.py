@@ -97,6 +97,15 @@ def test_stop_ends_with_3_and_keeps_the_last_healthy_checkpoint(
     assert Run.open(run).read_status() == SavedStatus("finished", 1200)
 
 
+def test_nothing_that_could_end_training_is_said_at_the_start(
+    tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]
+) -> None:
+    short = ("train", small, images, "--images", "64", "--on-failure", "stop")
+    unprobed = ganvas(*short, "--intervals.probes", "0", "--out", tmp_path / "unprobed")
+    assert "--on-failure stop does nothing with --intervals.probes 0" in unprobed.out
+    assert "does nothing" not in ganvas(*short, "--out", tmp_path / "probed").out
+
+
 @pytest.mark.usefixtures("ruled")
 def test_rewind_goes_back_applies_the_advice_and_recovers(
     tmp_path: Path, small: Path, images: Path, ganvas: Callable[..., Result]

@@ -124,7 +124,7 @@ def prepare_training(
     recipe, about_labels = with_labels(recipe, prepared)
     if earlier is not None and recipe.takes_labels:
         earlier.check_labels(prepared.name, prepared.label_names)
-    warnings = [*check_can_score(recipe, prepared)]
+    warnings = [*check_can_score(recipe, prepared), *check_can_fail(recipe)]
     if tuning is not None:
         metric, instead = early_metric(recipe, prepared)
         tuning = replace(tuning, metric=metric)
@@ -134,3 +134,13 @@ def prepare_training(
         recipe, limit, lines = with_time(recipe, plan.seconds, pace, plan.plans_scores)
         warnings += lines
     return PreparedTraining(recipe, prepared, tuning, limit, about_labels, warnings)
+
+
+def check_can_fail(recipe: Recipe) -> list[str]:
+    """What people are told where health is to end training, but nothing is measured for it."""
+    if recipe.on_failure == "warn" or recipe.intervals.probes > 0:
+        return []
+    return [
+        f"--on-failure {recipe.on_failure} does nothing with --intervals.probes 0: health judges "
+        "by these measurements"
+    ]
