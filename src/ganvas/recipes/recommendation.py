@@ -26,6 +26,11 @@ from ganvas.recipes.recipe import Recipe, flag_of
 
 RECIPE_FOR_FEW = "few"
 """Of images with alpha, for which the table of choices has no row."""
+FEW_WITH_ALPHA = (
+    "on 815 drawings with transparency its distance was a tenth smaller "
+    "(docs/results/few-transparent.md)"
+)
+"""Why that recipe, of images with four channels."""
 ALPHA_MODES = ("RGBA", "grey with alpha")
 MOST_CROPPED = 0.25
 """Fraction of the area that cropping may lose without the command that keeps it."""
@@ -199,12 +204,17 @@ def _why_recipe(inspection: Inspection, row: Row | None, case: Case) -> str:
         images = "points" if inspection.things == "points" else "stacked images"
         return f"{inspection.recipe} as it is made for {images}"
     if row is None:
-        unmeasured = f"nothing was measured on {case.channels} channels"
-        if (recipe := _without_row(inspection, case)) == RECIPE_FOR_FEW:
-            few = f"as the discriminator memorises fewer than {FEW_IMAGES:,} images"
-            return f"{recipe} {few}; {unmeasured}"
-        return f"{recipe}, as {unmeasured}"
+        return _why_with_alpha(_without_row(inspection, case), case.channels)
     return f"{row.recipe} {_grounds(row, case, 'the nearest to {} that was measured')}"
+
+
+def _why_with_alpha(recipe: str, channels: int) -> str:
+    unmeasured = f"nothing was measured on such images with {channels} channels"
+    if recipe != RECIPE_FOR_FEW:
+        return f"{recipe}, as {unmeasured}"
+    grounds = FEW_WITH_ALPHA if channels == 4 else unmeasured
+    few = f"as the discriminator memorises fewer than {FEW_IMAGES:,} images"
+    return f"{recipe} {few}; {grounds}"
 
 
 def _second_choice(rows: list[Row], case: Case) -> str | None:

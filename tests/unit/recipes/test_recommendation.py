@@ -129,13 +129,23 @@ def test_alpha_that_would_be_lost_is_mentioned(tmp_path: Path) -> None:
     assert recommended(folder, channels="4").notes == ()
 
 
-@pytest.mark.parametrize(("count", "recipe"), [(240, "few"), (30, "dcgan")])
-def test_few_images_with_alpha_are_few_too(tmp_path: Path, count: int, recipe: str) -> None:
-    data = arrays(tmp_path / "sprites.npy", count, 32, 4)
+@pytest.mark.parametrize(
+    ("count", "channels", "recipe", "grounds"),
+    [
+        (240, 4, "few", "(docs/results/few-transparent.md)"),
+        (240, 2, "few", "nothing was measured on such images with 2 channels"),
+        (30, 4, "dcgan", "nothing was measured on such images with 4 channels"),
+    ],
+)
+def test_few_images_with_alpha_are_few_too(
+    tmp_path: Path, count: int, channels: int, recipe: str, grounds: str
+) -> None:
+    data = arrays(tmp_path / "sprites.npy", count, 32, channels)
+    settings = DataSettings(channels=str(channels))  # type: ignore[arg-type]
     flags = ["--held-out", "0.1"]  # of 30 images too few to follow overfitting by
-    chosen = recommend(inspect(open_source(data), DataSettings(channels="4"), 2, flags=flags))
+    chosen = recommend(inspect(open_source(data), settings, 2, flags=flags))
     assert chosen.recipe == chosen.build().name == recipe
-    assert "nothing was measured on 4 channels" in reason(chosen, recipe)
+    assert grounds in reason(chosen, recipe)
 
 
 def test_what_labels_are_for_is_said(tmp_path: Path) -> None:
