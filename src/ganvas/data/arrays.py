@@ -31,9 +31,13 @@ ImageArray = npt.NDArray[Any]
 
 IMAGE_KEYS = ("images", "x", "arr_0")
 LABEL_KEYS = ("labels", "y")
+OTHER_LABEL_KEYS = re.compile(r"(.*[_.-])?(y|labels?|targets?|class(es)?)([_.-].*)?", re.IGNORECASE)
+"""Other tools' names: y_train, train_labels, target."""
 IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IGNORECASE)
 NUMBER_KINDS = "buif"
 """Numpy's letters for number types of pixels: boolean, unsigned, signed and float."""
+LABEL_KINDS = "iuU"
+"""Numpy's letters for number types of labels: signed, unsigned and text."""
 _IDX_UBYTE = 0x08
 _READER_ERRORS = (
     *(ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
@@ -105,6 +109,9 @@ def open_npy(path: Path) -> ArraySource:
 
 def open_npz(path: Path) -> ArraySource:
     """Read images (`images`, `x` or `arr_0`) and labels (`labels`, `y`) of an .npz file.
+
+    Without these names, the only array of images is taken, and the only array of as many whole
+    numbers or texts whose name is one of labels: x_train and y_train.
 
     Reads the labels now, and the images when the first one is read. Then they stay in memory; use
     .npy for a large set.
@@ -291,7 +298,19 @@ def _find_keys(path: Path, file: Any) -> tuple[str, str | None]:
             f"{path} has the arrays {', '.join(keys) or '(none)'}; "
             "which holds the images? Name it `images`, and the labels `labels`"
         )
-    return images[0], label_key
+    return images[0], label_key or _other_label_key(file, keys, images[0])
+
+
+def _other_label_key(file: Any, keys: Sequence[str], image_key: str) -> str | None:
+    """The only array named as other tools name labels that has one value for each image."""
+    count = _header(file, image_key)[0][:1]
+    named = [key for key in keys if key != image_key and OTHER_LABEL_KEYS.fullmatch(key)]
+    fitting = [key for key in named if _is_label_column(*_header(file, key), count)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _is_label_column(shape: tuple[int, ...], dtype: np.dtype[Any], count: tuple[int, ...]) -> bool:
+    return dtype.kind in LABEL_KINDS and shape in (count, (*count, 1))
 
 
 def _layout(
@@ -318,7 +337,7 @@ def _layout(
 
 def _as_labels(array: npt.NDArray[Any], path: Path, key: str) -> list[str]:
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    if flat.ndim != 1 or flat.dtype.kind not in "iuU":
+    if flat.ndim != 1 or flat.dtype.kind not in LABEL_KINDS:
         raise DataError(
             f"{path}, array {key}: expected one whole number or text for each image, "
             f"got {array.dtype} of shape {array.shape}"

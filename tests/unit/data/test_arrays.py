@@ -114,6 +114,26 @@ def test_images_and_labels_of_an_npz_are_found_by_their_keys_and_shapes(tmp_path
     assert "array labels: expected one whole number or text" in message(path)
 
 
+@pytest.mark.parametrize(
+    ("arrays", "labels"),
+    [
+        ({"x_train": ROWS, "y_train": np.arange(5)}, ("0", "1", "2", "3", "4")),
+        ({"pictures": ROWS, "Target": np.array(list("abbaa"))}, ("a", "b")),
+        ({"images": ROWS, "train_labels": np.zeros((5, 1), np.int64)}, ("0",)),
+        ({"images": ROWS, "style": np.arange(5)}, ()),
+        ({"images": ROWS, "y_train": np.arange(4)}, ()),
+        ({"images": ROWS, "target": np.ones(5)}, ()),
+        ({"images": ROWS, "coarse_labels": np.arange(5), "fine_labels": np.arange(5)}, ()),
+    ],
+)
+def test_labels_of_an_npz_under_other_tools_names(
+    tmp_path: Path, arrays: dict[str, np.ndarray], labels: tuple[str, ...]
+) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, **arrays)
+    assert open_source(path).label_names == labels
+
+
 # IDX files
 
 
