@@ -223,6 +223,8 @@ def test_train_says_what_to_type_for_a_flag_of_another_tool(
         (["evaluate", "x", "--batch-size", "5"], "the batch is fixed"),
         (["evaluate", "x", "--fid"], "fd-inception"),
         (["interpolate", "x", "--num-frames", "5"], "use --steps 5"),
+        (["interpolate", "x", "--loop"], "not needed: a film of it is a loop"),
+        (["film", "x", "--loop"], "ganvas interpolate RUN --out walk.gif"),
         (["project", "x", "--target-image", "y.png"], "follow the run: ganvas project RUN y.png"),
         (["resume", "x", "--epochs", "3"], "--images 30k is 3 epochs of 10,000 images"),
         (["resume", "x", "--seed", "3"], "a run keeps its seed"),
