@@ -296,7 +296,8 @@ def _find_keys(path: Path, file: Any) -> tuple[str, str | None]:
     if len(images) != 1:
         raise DataError(
             f"{path} has the arrays {', '.join(keys) or '(none)'}; "
-            "which holds the images? Name it `images`, and the labels `labels`"
+            "which holds the images? Save it as `images`, and its labels as `labels`: "
+            "numpy.savez('NEW.npz', images=..., labels=...)"
         )
     return images[0], label_key or _other_label_key(file, keys, images[0])
 
