@@ -109,14 +109,9 @@ def _open_directory(folder: Path) -> Source:
             f"{folder} is a run of ganvas, not images. Give the folder of images; to start from "
             "the weights of a run, name it after --from"
         )
+    visible = (name for name in names if not name.startswith("."))  # macOS adds hidden ones
     idx_files = idx_image_files(
-        [
-            name
-            for name in names
-            if IDX_IMAGES.fullmatch(name)
-            and not name.startswith(".")  # such as what macOS adds on other disks
-            and (folder / name).is_file()
-        ]
+        [name for name in visible if IDX_IMAGES.fullmatch(name) and (folder / name).is_file()]
     )
     if idx_files:
         return open_idx(folder, [folder / name for name in idx_files])

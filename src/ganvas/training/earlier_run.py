@@ -110,12 +110,12 @@ class EarlierRun:
     def _of_run(cls, path: Path) -> EarlierRun:
         run = Run.open(path)
         newest = run.read_newest_checkpoint()
-        if newest is None and run.read_status().was_saved:
-            raise RunError(
-                f"{path} has no checkpoint, so there are no weights to start from: they were "
-                "deleted or moved. Put them back"
-            )
         if newest is None:
+            if run.read_status().was_saved:
+                raise RunError(
+                    f"{path} has no checkpoint, so there are no weights to start from: they were "
+                    "deleted or moved. Put them back"
+                )
             raise RunError(
                 f"{path} has no checkpoint yet, so there are no weights to start from. "
                 f"Continue it: {ganvas_command('resume', path)}"
@@ -172,13 +172,13 @@ class EarlierRun:
             data: the images, as the message names them.
             here: the labels that are learned; empty if none are.
         """
-        there = self.label_names
-        if not (there and here) or [*map(composed, here)] == [*map(composed, there)]:
+        here, there = (tuple(map(composed, names)) for names in (here, self.label_names))
+        if not (there and here) or here == there:
             return
         pairs = [
             f"{index} is {old!r} there and {new!r} here"
             for index, (old, new) in enumerate(zip(there, here, strict=False))
-            if composed(old) != composed(new)
+            if old != new
         ]
         differences = pairs[:MOST_NAMED] or [f"{len(there)} there and {len(here)} here"]
         raise DataError(
