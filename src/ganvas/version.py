@@ -1,3 +1,3 @@
 """The version of ganvas. Its only place: `pyproject.toml` reads it from here."""
 
-__version__ = "0.14.0"
+__version__ = "0.15.0"
