@@ -121,14 +121,15 @@ def open_npz(path: Path) -> ArraySource:
     """
     stamp = file_stamp(path)
     with _npz_errors(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-        key, label_key = _find_keys(path, file)
+        key = _image_key(path, file)
         shape, dtype = _header(file, key)
-        if label_key is not None:
-            _header(file, label_key)
-        labels = None if label_key is None else _as_labels(file[label_key], path, label_key)
+        labels, unread_labels = None, _label_keys(file, key, shape[:1])
+        if len(unread_labels) == 1:
+            labels, unread_labels = _as_labels(file, path, unread_labels[0]), ()
     layout = _layout(shape, dtype, f"{path}, array {key}")
     load = _once(lambda: layout(_read_npz(path, key, shape)))
-    return _source(path.stem, str(path), [Part(key, shape[0], dtype, stamp, load)], labels)
+    part = Part(key, shape[0], dtype, stamp, load)
+    return _source(path.stem, str(path), [part], labels, unread_labels=unread_labels)
 
 
 def open_idx(
@@ -218,6 +219,7 @@ def _source(
     parts: Sequence[Part],
     labels: Sequence[str] | None,
     label_names: tuple[str, ...] = (),
+    unread_labels: tuple[str, ...] = (),
 ) -> ArraySource:
     names = [f"{part.name}[{row}]" for part in parts for row in range(part.count)]
     if not names:
@@ -232,6 +234,7 @@ def _source(
         label_names=(label_names or sorted_labels(each)) if labels is not None else (),
         parts=parts,
         ends=list(itertools.accumulate(part.count for part in parts)),
+        unread_labels=unread_labels,
     )
 
 
@@ -285,10 +288,9 @@ def _header(file: Any, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
-def _find_keys(path: Path, file: Any) -> tuple[str, str | None]:
-    """The key of the images and, if present, of the labels."""
+def _image_key(path: Path, file: Any) -> str:
+    """The array of images."""
     keys: list[str] = list(file.files)
-    label_key = next((key for key in LABEL_KEYS if key in keys), None)
     images = [key for key in IMAGE_KEYS if key in keys][:1]
     if not images:
         others = [key for key in keys if key not in LABEL_KEYS]
@@ -299,15 +301,18 @@ def _find_keys(path: Path, file: Any) -> tuple[str, str | None]:
             "which holds the images? Save it as `images`, and its labels as `labels`: "
             "numpy.savez('NEW.npz', images=..., labels=...)"
         )
-    return images[0], label_key or _other_label_key(file, keys, images[0])
+    return images[0]
 
 
-def _other_label_key(file: Any, keys: Sequence[str], image_key: str) -> str | None:
-    """The only array named as other tools name labels that has one value for each image."""
-    count = _header(file, image_key)[0][:1]
-    named = [key for key in keys if key != image_key and OTHER_LABEL_KEYS.fullmatch(key)]
-    fitting = [key for key in named if _is_label_column(*_header(file, key), count)]
-    return fitting[0] if len(fitting) == 1 else None
+def _label_keys(file: Any, image_key: str, count: tuple[int, ...]) -> tuple[str, ...]:
+    """The array of labels; without one, those that other tools name so, of a value an image."""
+    keys: list[str] = [key for key in file.files if key != image_key]
+    for key in LABEL_KEYS:
+        if key in keys:
+            _header(file, key)  # refuses what is cut
+            return (key,)
+    named = [key for key in keys if OTHER_LABEL_KEYS.fullmatch(key)]
+    return tuple(key for key in named if _is_label_column(*_header(file, key), count))
 
 
 def _is_label_column(shape: tuple[int, ...], dtype: np.dtype[Any], count: tuple[int, ...]) -> bool:
@@ -336,7 +341,8 @@ def _layout(
     return (lambda array: array) if last else (lambda array: array.transpose(0, 2, 3, 1))
 
 
-def _as_labels(array: npt.NDArray[Any], path: Path, key: str) -> list[str]:
+def _as_labels(file: Any, path: Path, key: str) -> list[str]:
+    array = file[key]
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if flat.ndim != 1 or flat.dtype.kind not in LABEL_KINDS:
         raise DataError(

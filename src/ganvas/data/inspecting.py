@@ -119,8 +119,9 @@ def _inspect_images(
         source: with its labels; an item is a file, and not one of its frames.
         images: the same, read.
     """
-    names, label_table = [item.name for item in source.items], source.label_table
+    files = source
     source, settings, digests, headers = images
+    names = [item.name for item in files.items]
     splits = labels_from_folders(names).splits if settings.labels in OWN_LABELS else ()
     usable = images.usable
     copies = exact_copies(source, digests, usable)
@@ -153,7 +154,8 @@ def _inspect_images(
         unlabelled=labels[None] if source.label_names else 0,
         frames=frames_of_files(source, headers, usable),
         splits=splits,
-        label_table=label_table,
+        label_table=files.label_table,
+        unread_labels=() if settings.labels == "off" else files.unread_labels,
         duplicates=copies,
         suggested_size=side,
         size=size,

@@ -13,6 +13,7 @@ from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.value_spans import ValueSpans
 from ganvas.formatting import format_count, format_image_size, format_percent
+from ganvas.hub_files import HUB
 from ganvas.labels import LabelSet, unsuitable
 
 FEW_IMAGES = 2000
@@ -75,6 +76,8 @@ class Inspection:
     """The fraction of images that are farther from the others when mirrored, if measured."""
     label_table: LabelTable | None = None
     """The table that the labels are from, or that could not be read."""
+    unread_labels: tuple[str, ...] = ()
+    """Arrays or columns that may each hold the labels, if they are several."""
     grey: bool = False
     """Whether no usable image can hold colour, so that `auto` trains with one channel."""
     enlarged: int = 0
@@ -143,6 +146,8 @@ class Inspection:
                 f"no labels: {table.name} is not read: {table.problem}. If it is meant to hold the "
                 "labels, see docs/data.md#labels"
             )
+        if self.unread_labels:
+            warnings.append(self._unread_labels_warning())
         if self.enlarged:
             are = "is" if self.enlarged == 1 else "are"
             warnings.append(
@@ -193,6 +198,15 @@ class Inspection:
         ]
         table = [f"  {label:<20}  {text}" for label, text in filter(None, details)]
         return [self._headline(), *table, *self.warnings]
+
+    def _unread_labels_warning(self) -> str:
+        """Which arrays or columns may hold the labels, and how one is chosen."""
+        *others, last = self.unread_labels
+        choice = f", or add #label={last} to the address" if self.location.startswith(HUB) else ""
+        return (
+            f"no labels: {', '.join(others)} and {last} may each hold them, so none is read. Name "
+            f"the one that is meant `labels`{choice}"
+        )
 
     def _unlabelled_warning(self) -> str:
         """Why labels are not used although there are some."""

@@ -127,12 +127,19 @@ def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND
     counts: list[int] = []
     items: list[Item] = []
     known: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     types: dict[np.dtype[Any] | None, Path] = {}
     for path in files:
         try:
             with utf8_name(path) as name, parquet.ParquetFile(name) as file:
                 column, pixel_type = _image_column(file.schema_arrow, path, columns.image)
-                labels, known = _labels(file, known, path, columns.label)
+                label_columns, names_of = _label_columns(file.schema_arrow, path, columns.label)
+                labels: list[str | None] = [None] * file.metadata.num_rows
+                if len(label_columns) == 1:
+                    known = names_of.get(label_columns[0]) or known
+                    labels = _labels(file, label_columns[0], known)
+                else:
+                    unread = label_columns or unread
                 rows = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
         except (OSError, ValueError) as error:
             raise DataError(f"cannot read {path}: {error}") from error
@@ -156,6 +163,7 @@ def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND
         ends=list(itertools.accumulate(counts)),
         pixel_type=next(iter(types)),
         read_group=functools.lru_cache(_GROUPS_KEPT)(functools.partial(_read_group, groups)),
+        unread_labels=unread,
     )
 
 
@@ -222,23 +230,26 @@ def _list_type(kind: Any) -> np.dtype[Any] | None:
     return np.dtype(kind.to_pandas_dtype()) if levels in (2, 3) and is_number else None
 
 
-def _labels(
-    file: Any, known: tuple[str, ...], path: Path, chosen: str
-) -> tuple[list[str | None], tuple[str, ...]]:
-    """The label of each row, and the class names from Hugging Face metadata, if present."""
-    schema = file.schema_arrow
+def _label_columns(
+    schema: Any, path: Path, chosen: str
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """The column of labels, or those with class names; and the names, from Hugging Face metadata.
+
+    Where it is several columns, nothing tells which of them is meant.
+    """
     if chosen and chosen not in schema.names:
         raise DataError(f"{path} has no column `{chosen}` of labels; it has {_listed(schema)}")
     names_of = _class_names((schema.metadata or {}).get(b"huggingface"))
-    with_names = [name for name in schema.names if name in names_of]
-    names = [name for name in LABEL_COLUMNS if name in schema.names]
-    names += with_names if len(with_names) == 1 else []
-    if not chosen and not names:
-        return [None] * file.metadata.num_rows, known
-    column = chosen or names[0]
+    usual = [name for name in LABEL_COLUMNS if name in schema.names]
+    if chosen or usual:
+        return (chosen or usual[0],), names_of
+    return tuple(name for name in schema.names if name in names_of), names_of
+
+
+def _labels(file: Any, column: str, names: Sequence[str]) -> list[str | None]:
+    """The label of each row of a file."""
     values = file.read(columns=[column]).column(0).to_pylist()
-    known = names_of.get(column) or known
-    return [_label(value, known) for value in values], known
+    return [_label(value, names) for value in values]
 
 
 def _class_names(metadata: bytes | None) -> dict[str, tuple[str, ...]]:

@@ -82,6 +82,8 @@ class Source(Dataset, ABC):
     """Every label once, in the order of their class numbers; empty where there are none."""
     label_table: LabelTable | None = field(default=None, kw_only=True, repr=False)
     """The table that the labels are from, or that could not be read; None where there is none."""
+    unread_labels: tuple[str, ...] = field(default=(), kw_only=True)
+    """Arrays or columns that may each hold the labels; none is read where they are several."""
 
     def group(self, index: int) -> Hashable:
         """What an item is a part of, with others like it; None for nothing. Items of one group are

@@ -220,6 +220,11 @@ def test_a_parquet_file_without_images_names_its_columns_and_bad_rows(tmp_path: 
     source = open_source(path)
     assert source.label_names == ("zebra", "ant")
     assert [item.label for item in source.items] == ["ant", "zebra"]
+    features = b'{"info": {"features": {"a": {"names": ["x"]}, "b": {"names": ["y"]}}}}'
+    table = pa.table({"image": [encoded(flat("L", 0))], "a": [0], "b": [0]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": features}), path)
+    source = open_source(path)
+    assert (source.label_names, source.unread_labels) == ((), ("a", "b"))
     path.write_bytes(path.read_bytes()[:50])
     assert f"cannot read {path}" in message(path)
 

@@ -239,6 +239,22 @@ def test_a_table_that_is_not_read_is_said_to_be_with_the_reason(tmp_path: Path) 
     )
 
 
+def test_arrays_or_columns_that_may_each_hold_the_labels_are_named(tmp_path: Path) -> None:
+    rows = np.arange(5 * 64, dtype=np.uint8).reshape(5, 8, 8)
+    labels = {"coarse_labels": np.arange(5), "fine_labels": np.arange(5)}
+    np.savez(tmp_path / "a.npz", images=rows, **labels)
+    (warning,) = (w for w in check(tmp_path / "a.npz").warnings if "no labels" in w)
+    assert warning == (
+        "no labels: coarse_labels and fine_labels may each hold them, so none is read. Name the "
+        "one that is meant `labels`"
+    )
+    off = replace(SETTINGS, labels="off")
+    assert not any("no labels" in warning for warning in check(tmp_path / "a.npz", off).warnings)
+    labels["labels"] = labels.pop("fine_labels")
+    np.savez(tmp_path / "a.npz", images=rows, **labels)
+    assert not any("no labels" in warning for warning in check(tmp_path / "a.npz").warnings)
+
+
 @pytest.mark.parametrize("name", ["my photos", "it's", "-x", "stacked:x", "fashion"])
 def test_the_suggested_command_can_be_pasted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
