@@ -13,7 +13,7 @@ from ganvas import storage
 from ganvas.cli.flag_names import errors_with_flag_names
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.errors import DataError, GanvasError
-from ganvas.formatting import format_image_size
+from ganvas.formatting import format_count, format_image_size
 from ganvas.recipes import CATALOG, Recipe, checked
 from ganvas.recipes.recommendation import given_flags
 from ganvas.terminal import print_lines
@@ -134,7 +134,8 @@ class Check:
         storage.make_directory(path.parent)
         write_samples(path, images[chosen].transpose(0, 2, 3, 1), extent=None)
         if not self.json:
-            print_lines(f"preview: {len(chosen)} images as training sees them: {path}")
+            count = format_count(len(chosen), "image")
+            print_lines(f"preview: {count} as training sees them: {path}")
 
     def check_memory(self, recipe: Recipe) -> None:
         """Raise an `OutOfMemory` if a step at the given size surely needs more than there is."""

@@ -12,6 +12,7 @@ from ganvas import storage
 from ganvas.cli.default_out import default_out
 from ganvas.cli.label_flag import labels_of
 from ganvas.errors import GanvasError
+from ganvas.formatting import format_count
 from ganvas.latents.settings import check_truncation, parse_keep
 from ganvas.terminal import print_lines
 
@@ -100,8 +101,9 @@ class Sample:
         storage.make_directory(out.parent)
         with TerminalFeedback().progress("sampling") as on_progress:
             write(out, request, on_progress)
-        noun = "points" if points else "images"
-        print_lines(f"{request.count} {noun} at {generator.images_seen:,} {noun} seen: {out}")
+        noun = "point" if points else "image"
+        count = format_count(request.count, noun)
+        print_lines(f"{count} at {generator.images_seen:,} {noun}s seen: {out}")
         if several and suffix == ".png":
             print_lines(f"rows, from the top: {', '.join(labels)}")
         if generator.extent is not None and suffix == ".png":

@@ -12,7 +12,7 @@ from ganvas.data.label_tables import LabelTable
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.value_spans import ValueSpans
-from ganvas.formatting import format_count, format_image_size, format_percent
+from ganvas.formatting import format_count, format_image_size, format_list, format_percent
 from ganvas.hub_files import HUB
 from ganvas.labels import LabelSet, unsuitable
 
@@ -201,11 +201,13 @@ class Inspection:
 
     def _unread_labels_warning(self) -> str:
         """Which arrays or columns may hold the labels, and how one is chosen."""
-        *others, last = self.unread_labels
-        choice = f", or add #label={last} to the address" if self.location.startswith(HUB) else ""
+        *_, name = self.unread_labels
+        choose = "Name the one that is meant `labels`"
+        if self.location.startswith(HUB):
+            choose = f"Choose one in the address, such as #label={name}"
         return (
-            f"no labels: {', '.join(others)} and {last} may each hold them, so none is read. Name "
-            f"the one that is meant `labels`{choice}"
+            f"no labels: {format_list(self.unread_labels)} may each hold them, so none is read. "
+            f"{choose}"
         )
 
     def _unlabelled_warning(self) -> str:

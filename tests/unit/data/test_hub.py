@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from huggingface_hub import constants
 
 from ganvas.data.hub import DataAddress
+from ganvas.data.inspecting import inspect
 from ganvas.data.preparation import prepare
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Source
@@ -163,6 +164,12 @@ def test_labels_are_those_of_the_column_that_is_found_or_named(hub: Hub) -> None
         REPO, {"1.parquet": table(names=colours, kind=[0, 1, 0], colour=[1, 1, 0], n=[7, 8, 9])}
     )
     assert labels(f"hf:{REPO}") == [None] * 3, "two could be meant"
+    inspection = inspect(open_source(f"hf:{REPO}"), DataSettings(size=(8, 8)), minimum=1)
+    assert any(
+        "kind and colour may each hold them, so none is read. Choose one in the address, such as "
+        "#label=colour" in warning
+        for warning in inspection.warnings
+    )
     assert labels(f"hf:{REPO}#label=colour") == ["blue", "blue", "red"]
     assert labels(f"hf:{REPO}#label=n") == ["7", "8", "9"]
     assert "has no column `size` of labels; it has image (struct" in message(
