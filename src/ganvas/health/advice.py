@@ -26,7 +26,7 @@ from ganvas.health.finding import Change
 from ganvas.networks import POINT, ROLES, Role
 from ganvas.recipes.catalog import CATALOG
 from ganvas.recipes.files import checked
-from ganvas.recipes.recipe import Recipe
+from ganvas.recipes.recipe import PlayerSettings, Recipe
 from ganvas.schedules import Ramp, extremes, format_schedule
 
 Remedy = Callable[[Recipe], Change | None]
@@ -37,15 +37,19 @@ FAR_OFF = 8.0
 """A learning rate that is off by this factor in either direction is the first advice."""
 USUAL_LEARNING_RATES = {"adam": 2e-4, "rmsprop": 5e-5}
 """Radford 2016 for Adam, Arjovsky 2017 for RMSprop; that of a named recipe takes precedence."""
+MUCH_MOMENTUM = 0.8
+"""From more on, the usual momentum is the next advice (Radford 2016, section 4, on 0.9)."""
+USUAL_MOMENTUM = 0.5
+"""Radford 2016; that of a named recipe takes precedence."""
 
 
 def advise(recipe: Recipe, remedies: Iterable[Remedy]) -> tuple[Change, ...]:
     """One to three changes, each of a different field, the most useful first.
 
-    A learning rate that is far off comes first: no other remedy can work then.
+    A learning rate or a momentum that is far off comes first: no other remedy can work then.
     """
     changes: dict[str, Change] = {}
-    for remedy in (reset_learning_rates, *remedies):
+    for remedy in (reset_learning_rates, reset_momentum, *remedies):
         _add(changes, recipe, remedy)
     for remedy in LAST_RESORT:
         if not changes:
@@ -185,12 +189,35 @@ def learning_rate_factor(recipe: Recipe, player: Role) -> float:
 
 def usual_learning_rate(recipe: Recipe, player: Role) -> float:
     """The learning rate of the named recipe, or the one that papers use."""
-    settings = recipe.generator if player == "generator" else recipe.discriminator
-    if recipe.name in CATALOG:
-        named: Any = field_value(CATALOG[recipe.name](), player)
-        if named.optimizer == settings.optimizer:
-            return extremes(named.learning_rate)[1]
-    return USUAL_LEARNING_RATES[settings.optimizer]
+    named = _named_settings(recipe, player)
+    if named is not None:
+        return extremes(named.learning_rate)[1]
+    return USUAL_LEARNING_RATES[field_value(recipe, f"{player}.optimizer")]
+
+
+def _named_settings(recipe: Recipe, player: Role) -> PlayerSettings | None:
+    """A network's settings in the named recipe, where they are of the same optimizer."""
+    if recipe.name not in CATALOG:
+        return None
+    named: PlayerSettings = field_value(CATALOG[recipe.name](), player)
+    return named if named.optimizer == field_value(recipe, f"{player}.optimizer") else None
+
+
+def reset_momentum(recipe: Recipe) -> Change | None:
+    """Reset the momentum that is far above the usual one, of both networks at once."""
+    resets = [reset for player in ROLES if (reset := _reset_momentum(recipe, player))]
+    return replace(resets[0], beside=tuple(resets[1:])) if resets else None
+
+
+def _reset_momentum(recipe: Recipe, player: Role) -> Change | None:
+    """Reset a network's momentum to the usual one."""
+    named = _named_settings(recipe, player)
+    usual = USUAL_MOMENTUM if named is None else named.beta1
+    field = f"{player}.beta1"
+    now = field_value(recipe, field)
+    if now <= max(usual, MUCH_MOMENTUM):
+        return None
+    return Change(field, f"{usual:g}", f"with {now:g} training oscillates (Radford 2016)")
 
 
 def regularise(recipe: Recipe) -> Change | None:

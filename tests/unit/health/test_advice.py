@@ -23,6 +23,7 @@ from ganvas.health.advice import (
     multiply,
     raise_to,
     regularise,
+    reset_momentum,
     scaled,
     set_to,
     slower,
@@ -142,6 +143,26 @@ def test_two_learning_rates_that_are_far_off_are_one_change() -> None:
     assert apply_change(broken, first) == DCGAN
     assert [change.field for change in others] == ["objective.spectral_norm"]
     assert from_plain(Change, to_plain(first)) == first
+
+
+def test_a_momentum_that_is_far_off_is_reset_in_both_networks_at_once() -> None:
+    """Radford 2016, section 4: 0.9 oscillates, 0.5 does not; wgan has none (Arjovsky 2017)."""
+    wgan = CATALOG["wgan"]()
+    broken = apply_change(wgan, Change("generator.beta1", "0.9", ""))
+    broken = apply_change(broken, Change("discriminator.beta1", "0.9", ""))
+    first, second = advise(broken, (SPECTRAL_NORM,))
+    assert first.flag == "--generator.beta1 0 --discriminator.beta1 0"
+    assert first.why == "with 0.9 training oscillates (Radford 2016)"
+    assert apply_change(broken, first) == wgan
+    assert second.field == "objective.spectral_norm"
+    custom = replace(apply_change(DCGAN, Change("generator.beta1", "0.9", "")), name="custom")
+    assert advise(custom, ())[0].flag == "--generator.beta1 0.5"
+    assert advise(replace(DCGAN, name="custom"), ())[0].field == "discriminator.learning_rate"
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_no_recipe_is_told_that_its_own_momentum_is_far_off(name: str) -> None:
+    assert reset_momentum(CATALOG[name]()) is None
 
 
 def test_custom_recipes_have_the_papers_usual_learning_rate() -> None:
