@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, runtim
 
 from ganvas.errors import RecipeError, did_you_mean
 from ganvas.json_files import adapter
+from ganvas.networks.installed import import_installed
 from ganvas.networks.sizes import (
     FEWEST_DOUBLINGS,
     POINT,
@@ -108,17 +109,18 @@ class Network(ABC):
     def named(cls, name: str) -> Self:
         """The description of that name, with its default fields.
 
+        A name that ganvas does not have may be one of another installed package.
+
         Raises:
             ValueError: no such network; the message names the nearest.
         """
         table = cls.table()
+        problems = () if name in table else import_installed()
         if name not in table:
             known = ", ".join(sorted(table))
             hint = did_you_mean(name, table)
-            raise ValueError(
-                f"{name!r} is no {cls.role} network.{hint} All: {known}. Import one of your own "
-                "first, in Python (docs/add-a-network.md)"
-            )
+            lines = (f"{name!r} is no {cls.role} network.{hint} All: {known}.", *problems)
+            raise ValueError(f"{' '.join(lines)} For one of your own see docs/add-a-network.md")
         network: Self = table[name]()
         return network
 

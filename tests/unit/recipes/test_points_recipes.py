@@ -80,4 +80,4 @@ def test_a_misspelt_network_is_not_blamed_for_points() -> None:
         parse_recipe(table)
     (problem,) = caught.value.problems
     assert problem.startswith("generator.network.name: 'mpl' is no generator network")
-    assert "Import one of your own first" in problem
+    assert problem.endswith("For one of your own see docs/add-a-network.md")
