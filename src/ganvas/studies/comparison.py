@@ -50,6 +50,7 @@ class ArmComparison:
     seeds: how many seeds ended on both sides; only these are compared.
     difference, ratio: over the seeds with a score on both sides; None without such a seed (ratio:
         also if a score is not above 0).
+    scale: which of them suits the scores: log the ratio, plain the difference.
     p: two-sided, of `test`, uncorrected; None for fewer than three seeds.
     adjusted: after Holm's correction over all arms; None if p is None.
     needed: seeds that would find, four times in five, the larger of the observed and the smallest
@@ -61,6 +62,7 @@ class ArmComparison:
     seeds: int
     difference: Effect | None
     ratio: Effect | None
+    scale: Scale
     test: Test
     p: float | None
     adjusted: float | None
@@ -164,7 +166,7 @@ def compare_arms(
     results = [_test_arm(base, arm, more_is_better, scale, level) for arm in arms]
     adjusted = holm([1.0 if result.p is None else result.p for result in results])
     return tuple(
-        _compare_arm(base, arm, result, None if result.p is None else p)
+        _compare_arm(base, arm, scale, result, None if result.p is None else p)
         for arm, result, p in zip(arms, results, adjusted, strict=True)
     )
 
@@ -207,7 +209,7 @@ def _test_ranks(base: Floats, arm: Floats, level: float) -> _TestResult:
 
 
 def _compare_arm(
-    base: ArmScores, arm: ArmScores, result: _TestResult, adjusted: float | None
+    base: ArmScores, arm: ArmScores, scale: Scale, result: _TestResult, adjusted: float | None
 ) -> ArmComparison:
     verdict: ArmVerdict
     if adjusted is not None and adjusted <= ALPHA:
@@ -223,6 +225,7 @@ def _compare_arm(
         seeds=result.seeds,
         difference=paired_difference(base_scores, scores) if pairs else None,
         ratio=paired_ratio(base_scores, scores) if pairs else None,
+        scale=scale,
         test=result.test,
         p=result.p,
         adjusted=adjusted,

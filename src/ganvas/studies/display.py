@@ -255,17 +255,23 @@ def format_mean(results: StudyResults, arm: str, metric: str) -> str:
 
 
 def format_comparison(comparison: ArmComparison) -> str:
-    """`better (-21 % [-30, -12])`: the verdict and the size of the effect."""
+    """`better (-21 % [-30, -12])`: the verdict and the size of the effect.
+
+    Where runs failed, ranks decide, and the size is of the others: its interval may not agree.
+    """
     effect, unit = comparison.difference, ""
-    if comparison.test == "paired t on logs" and comparison.ratio is not None:
+    if comparison.scale == "log" and comparison.ratio is not None:
         effect, unit = as_percent(comparison.ratio), " %"
+    by_ranks = comparison.test == "ranks, failures last"
+    decided_by_ranks = by_ranks and comparison.verdict in ("better", "worse")
+    verdict = f"{comparison.verdict} by ranks" if decided_by_ranks else comparison.verdict
     if effect is None:
-        return comparison.verdict
+        return verdict
     size = f"{format_signed(effect.value)}{unit}"
     if effect.interval is not None:
         low, high = effect.interval
         size += f" [{format_signed(low)}, {format_signed(high)}]"
-    return f"{comparison.verdict} ({size})"
+    return f"{verdict} ({size}{' without failed runs' if by_ranks else ''})"
 
 
 def as_percent(ratio: Effect) -> Effect:

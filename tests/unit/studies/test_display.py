@@ -8,7 +8,7 @@ from ganvas.studies.comparison import compare_arms
 from ganvas.studies.display import StudyDisplay, aligned, format_comparison
 from ganvas.studies.plan import Plan, ThroughputEstimate
 from ganvas.studies.reading import read_study
-from ganvas.studies.statistics import ArmScores
+from ganvas.studies.statistics import ArmScores, Failure
 from ganvas.studies.study import MIN_SEEDS
 
 
@@ -31,6 +31,20 @@ def test_a_fraction_is_compared_by_a_difference() -> None:
     arm = ArmScores("arm", {seed: 0.4 + 0.002 * seed for seed in range(5)})
     (against,) = compare_arms(base, [arm], more_is_better=True, scale="plain")
     assert format_comparison(against).startswith("worse (-0.098 [-0.1, -0.096")
+
+
+def test_where_a_run_failed_ranks_decide_and_the_size_is_of_the_others() -> None:
+    """wgan and its arm with spectral norm on CIFAR-10: scores of five seeds, one collapsed."""
+    collapsed = Failure("collapsed")
+    base = ArmScores("wgan", {0: 1798.0, 1: 1807.0, 2: 2706.0, 3: 3172.0, 4: collapsed})
+    arm = ArmScores("spectral", dict(enumerate((1353.0, 1344.0, 1417.0, 1497.0, 1397.0))))
+    (against,) = compare_arms(base, [arm], more_is_better=False, scale="log")
+    assert format_comparison(against) == (
+        "better by ranks (-39 % [-58.4, -10.7] without failed runs)"
+    )
+    failed = ArmScores("failed", dict.fromkeys(range(5), collapsed))
+    (against,) = compare_arms(arm, [failed], more_is_better=False, scale="log")
+    assert format_comparison(against) == "worse by ranks"
 
 
 @pytest.mark.parametrize(
