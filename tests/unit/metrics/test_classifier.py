@@ -17,7 +17,7 @@ import torch
 
 from ganvas.data.arrays import read_idx
 from ganvas.errors import GanvasError, RunError
-from ganvas.metrics import classifier, small_network
+from ganvas.metrics import classifier, small_network, train_on_fake
 from ganvas.metrics.classifier import Classifier, load_classifier, train_classifier
 
 CPU = torch.device("cpu")
@@ -71,6 +71,28 @@ class TestLearning:
         assert classes.dtype == torch.int64
         assert classes.shape == (300,)
         assert (classes.numpy() == labels).mean() > 0.95
+
+    def test_it_is_as_sure_as_smoothed_labels_ask_for(self, trained: Classifier) -> None:
+        """Szegedy 2016, section 7: 1 - 0.1 for the label, and its part of 0.1 over 4 labels."""
+        features = trained(torch.from_numpy(corners(400)[0]))
+        surest = trained.network[-1](features).softmax(1).amax(1)
+        assert float(surest.mean()) == pytest.approx(0.9 + 0.1 / 4, abs=0.02)
+
+    def test_the_learning_rate_falls_linearly_to_zero(self) -> None:
+        """Under a constant gradient each step of Adam is as long as the learning rate."""
+        layer = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(layer.weight)
+        small_network.train_network(
+            layer,
+            small_network.index_batches(30, 10, torch.Generator().manual_seed(0)),
+            lambda indices: layer.weight.sum(),
+            total=100,
+            learning_rate=0.01,
+            on_progress=lambda done, total: None,
+            name="a line",
+        )
+        expected = -0.01 * sum(1 - done / 100 for done in range(0, 100, 10))
+        assert float(layer.weight.detach()) == pytest.approx(expected, rel=1e-4)
 
     def test_accuracy_is_that_of_the_held_out_images(
         self, trained: Classifier, monkeypatch: pytest.MonkeyPatch
@@ -303,3 +325,22 @@ class TestBadInput:
         monkeypatch.setattr(classifier, "LEARNING_RATE", 1e30)
         with pytest.raises(GanvasError, match="diverged"):
             train(monkeypatch, budget=500)
+
+
+def test_train_on_fake_trains_on_samples_and_tests_on_held_out_images(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Samples of one label teach that one alone, however well real images teach both."""
+    monkeypatch.setattr(train_on_fake, "IMAGES_SEEN", 1_500)
+    pixels, places = corners(400)
+    north = places < 2
+    labels = (~north).astype(np.int64)
+    held_out = np.concatenate([np.flatnonzero(north)[:30], np.flatnonzero(~north)[:10]])
+    fake = np.flatnonzero(north)[30:150]
+    estimate = train_on_fake.train_on_fake(
+        *(torch.from_numpy(array[held_out]) for array in (pixels, labels)),
+        *(torch.from_numpy(array[fake]) for array in (pixels, labels)),
+        ("north", "south"),
+        seed=0,
+    )
+    assert estimate.value == 30 / 40

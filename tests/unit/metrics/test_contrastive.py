@@ -117,6 +117,21 @@ class TestLearning:
         found = labels[torch.cdist(queries, features).argmin(1).numpy()]
         assert (found == expected).mean() > 0.9
 
+    def test_two_views_of_each_image_are_compared_at_one_temperature(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another one would give other features, under the same version."""
+        compared = []
+
+        def keep(projected: Tensor, temperature: float) -> Tensor:
+            compared.append((len(projected), temperature))
+            return nt_xent(projected, temperature)
+
+        monkeypatch.setattr(contrastive, "nt_xent", keep)
+        train(monkeypatch, bars(60, 0)[0], images_seen=60)
+        assert compared == [(120, 0.2)]
+        assert contrastive.VERSION == 1
+
     def test_the_same_seed_gives_the_same_weights_and_draws_nothing_else(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist, pdist
+from scipy.stats import binom
 from torch import Tensor
 
 from ganvas.errors import GanvasError
 from ganvas.evaluation.families import FAMILIES, FeatureSets
 from ganvas.metrics import birthday as birthday_module
 from ganvas.metrics import neighbours
-from ganvas.metrics.birthday import birthday, kth_pair_distance, near_duplicate_counts
+from ganvas.metrics.birthday import (
+    birthday,
+    kth_pair_distance,
+    near_duplicate_counts,
+    real_threshold,
+    variance_of_count,
+)
 from ganvas.metrics.memorised import memorised
 
 
@@ -37,6 +45,25 @@ def test_threshold_is_the_distance_at_the_rank(monkeypatch: pytest.MonkeyPatch) 
     assert kth_pair_distance(samples, 7.25) == pytest.approx(between, rel=1e-9)
     near = cdist(samples.double().numpy(), samples.double().numpy()) <= between
     np.testing.assert_array_equal(near_duplicate_counts(samples, between), near.sum(1) - 1)
+
+
+def test_the_rank_of_the_threshold_gives_5_percent_of_batches_exactly() -> None:
+    _, rank, _ = real_threshold(draw(400, 4, 0), 30)
+    near = rank / (400 * 399 / 2)
+    assert 1 - np.exp(-30 * 29 / 2 * near) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_the_variance_of_the_number_of_near_pairs_counts_triples() -> None:
+    """Serfling 1980, section 5.2, with all triples looked at one by one."""
+    samples, m = repeated(draw(3, 2, 0), 14, 1).double(), 14
+    near = cdist(samples, samples) <= 0.1
+    c = np.mean([near[i, j] for i, j in itertools.combinations(range(m), 2)])
+    q = np.mean([near[i, j] and near[i, k] for i, j, k in itertools.permutations(range(m), 3)])
+    expected = m * (m - 1) / 2 * (c * (1 - c) + 2 * (m - 2) * (q - c**2))
+    neighbours_of = torch.from_numpy(near.sum(1) - 1).double()
+    assert variance_of_count(neighbours_of, float(neighbours_of.sum()) / 2) == pytest.approx(
+        expected
+    )
 
 
 def test_real_images_score_5_percent_within_their_intervals() -> None:
@@ -174,6 +201,15 @@ def test_held_out_images_score_5_percent_and_others_nearly() -> None:
     # The share below the 11th smallest of 200 draws is 11 / 201 on average, and not 0.05.
     assert abs(np.mean(scores) - 11 / 201) < 3.5 * np.std(scores, ddof=1) / np.sqrt(60)
     assert inside >= 50
+
+
+@pytest.mark.parametrize(("h", "nearer"), [(200, 10), (30, 1), (12, 0)])
+def test_what_real_images_would_score_has_the_binomial_interval(h: int, nearer: int) -> None:
+    """The mass below the r-th of h draws is below x where r of h or more are, each with chance x;
+    r - 1 of the draws are nearer than the threshold."""
+    details = memorised(draw(50, 3, 0), draw(h, 3, 1), draw(60, 3, 2)).details
+    below = binom.sf(nearer, h, [details["real_low"], details["real_high"]])
+    assert below == pytest.approx([0.025, 0.975], rel=1e-6)
 
 
 def test_repeated_training_images_are_memorised_and_noise_is_not() -> None:

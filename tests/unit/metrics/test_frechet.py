@@ -117,6 +117,8 @@ def test_fewer_samples_than_dimensions_are_noted() -> None:
         " compare it with that of real images, not with zero",
     )
     assert all(np.isfinite(estimate.interval))
+    notes = [frechet_distance(draw(n, 8, 0), draw(50, 8, 1)).notes for n in (7, 8, 9)]
+    assert list(map(bool, notes)) == [True, True, False]
 
 
 def test_a_set_has_distance_zero_to_itself_in_any_order() -> None:

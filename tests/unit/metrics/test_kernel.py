@@ -12,7 +12,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from ganvas.errors import GanvasError
 from ganvas.metrics import inputs
-from ganvas.metrics.kernel import kernel_distance
+from ganvas.metrics.kernel import kernel_distance, witness
 from ganvas.randomness import derive_seed
 
 
@@ -83,6 +83,19 @@ def test_the_interval_is_as_wide_as_new_samples_vary(shift: float, n: int) -> No
     values = np.array([estimate.value for estimate in estimates])
     errors = np.array([(estimate.interval[1] - estimate.value) / 1.96 for estimate in estimates])
     assert errors.mean() == pytest.approx(values.std(ddof=1), rel=0.25)
+
+
+def test_the_witness_compares_no_sample_with_itself() -> None:
+    real, fake = draw(5, 4, 0), draw(7, 4, 1)
+    picked = torch.tensor([4, 1, 6])
+    found = witness(fake, real, fake[picked], picked)
+    for index, sample in enumerate(fake):
+        others = [fake[other] for other in picked.tolist() if other != index]
+        near_fake, near_real = (
+            np.mean([(float(sample @ other) / 4 + 1) ** 3 for other in group])
+            for group in (others, real)
+        )
+        assert float(found[index]) == pytest.approx(near_fake - near_real, abs=1e-5)
 
 
 def test_degenerate_sets_warn_or_are_refused() -> None:

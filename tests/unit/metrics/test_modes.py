@@ -46,6 +46,15 @@ def test_a_perfect_sampler_scores_the_published_floor(
     assert all(estimate["modes"].value == modes for estimate in estimates)
 
 
+def test_the_interval_of_covered_modes_is_the_jackknifes() -> None:
+    """Each of 12 samples left out once; the published factor (m - 1) / m is left out too."""
+    modes = torch.tensor([0, 0, 0, 1, 2, 2, 3, 4, 4, 4, 5, 5])
+    estimate = mode_coverage(modes, uniform(20))["modes"]
+    without = [len(set(modes.tolist()[:i] + modes.tolist()[i + 1 :])) for i in range(len(modes))]
+    error = math.sqrt(np.var(without) * len(modes))
+    assert estimate.interval == pytest.approx((6 - 1.96 * error, 6 + 1.96 * error), rel=1e-4)
+
+
 def test_a_perfect_grid_has_9889_percent_high_quality() -> None:
     m, sigma = 100_000, 0.05
     random = torch.Generator().manual_seed(0)

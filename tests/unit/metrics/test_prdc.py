@@ -43,6 +43,15 @@ def test_it_agrees_with_brute_force(d: int, k: int) -> None:
     assert values(real, fake, k) == pytest.approx(by_brute_force(real, fake, k), abs=1e-12)
 
 
+def test_balls_hold_what_lies_on_their_edge() -> None:
+    """Kynkaanniemi 2019, eq. 1: at most the radius, as where images are copies of each other."""
+    line, on_edges = torch.tensor([[0.0], [1], [2], [3]]), torch.tensor([[-1.0], [4], [10], [30]])
+    there, back = values(line, on_edges, 1), values(on_edges, line, 1)
+    assert there["precision"] == back["recall"] == 0.5
+    assert there == by_brute_force(line, on_edges, 1)
+    assert back == by_brute_force(on_edges, line, 1)
+
+
 def test_tiles_and_order_do_not_change_the_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = draw(150, 9, 0), draw(170, 9, 1) + 0.3
     whole = prdc(real, fake)
@@ -73,6 +82,12 @@ def test_coverage_of_identical_distributions(n: int, m: int, k: int) -> None:
     coverages = [estimate.value for estimate in estimates]
     error = np.std(coverages, ddof=1) / np.sqrt(len(estimates))
     assert abs(np.mean(coverages) - expected) < 3.5 * error
+
+
+def test_expected_coverage_by_hand() -> None:
+    """One other real and one generated sample: each is the nearer one in half of all cases."""
+    assert expected_coverage(2, 1, 1) == 1 / 2
+    assert expected_coverage(3, 2, 2) == pytest.approx(1 - 2 / 4 * 1 / 3)
 
 
 def test_coverage_of_large_identical_sets_is_0969() -> None:

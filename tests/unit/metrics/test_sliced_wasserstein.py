@@ -63,6 +63,21 @@ def test_wasserstein_1d_of_different_lengths_compares_quantiles(p: int, q: int) 
     assert float(distance) == pytest.approx(stats.wasserstein_distance(x, y), rel=0.01)
 
 
+def test_each_of_few_values_is_compared_with_the_middle_of_its_share() -> None:
+    """Of 6 sorted targets and 2 values: the first value with targets 0 to 2, whose middle is 1."""
+    target = torch.tensor([[0.0, 10, 20, 30, 40, 50]])
+    assert float(wasserstein_1d(target, torch.tensor([[10.0, 43]]))) == (0 + 3) / 2
+
+
+def test_patches_come_from_all_of_an_image_that_is_no_square() -> None:
+    rows, columns = torch.meshgrid(torch.arange(14), torch.arange(23), indexing="ij")
+    image = torch.stack([rows, columns]).to(torch.uint8).expand(64, -1, -1, -1)
+    assert level_sizes(14, 23) == [(14, 23)]  # so patches are of the image itself
+    corners = extract_patches(image, 0, seed=0)[:, :, 0, 0]
+    assert sorted(set(corners[:, 0].tolist())) == list(range(14 - 6))
+    assert sorted(set(corners[:, 1].tolist())) == list(range(23 - 6))
+
+
 @pytest.mark.parametrize("size", [(32, 32), (28, 20), (25, 13)])
 def test_blur_agrees_with_scipys_mirrored_convolution(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).uniform(0, 255, (2, 3, *size))

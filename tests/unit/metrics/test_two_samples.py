@@ -70,6 +70,8 @@ class TestInput:
         some = two_sample_test(few, many[:120], 0)
         assert two_sample_test(few, many, 0) == some
         assert two_sample_test(noise(300, 0)[:120], many[:120], 0).details["test_images"] == 120
+        odd = two_sample_test(few[:101], many, 0)  # 50 of each are trained on
+        assert (odd.details["test_images"], odd.value) == (102, 1)
 
     @pytest.mark.parametrize("channels", [1, 2, 3, 4])
     def test_sees_a_difference_in_any_number_of_channels(self, channels: int) -> None:

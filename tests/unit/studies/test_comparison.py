@@ -140,6 +140,18 @@ def test_seeds_needed_are_for_the_larger_of_observed_and_smallest_difference() -
         assert comparison.needed == pairs_needed(larger, logs.std(ddof=1))
 
 
+def test_on_the_plain_scale_the_smallest_difference_is_a_tenth_of_the_base() -> None:
+    base, other = np.array([0.20, 0.22, 0.18, 0.20]), np.array([0.22, 0.20, 0.20, 0.18])
+    comparison = compare_metric(
+        arm("base", base.tolist()),
+        [arm("other", other.tolist())],
+        more_is_better=True,
+        scale="plain",
+    ).arms[0]
+    assert comparison.needed == pairs_needed(0.1 * 0.2, (other - base).std(ddof=1))
+    assert comparison.verdict == "too few seeds to say"
+
+
 def test_no_difference_shown_requires_enough_seeds() -> None:
     base = (100.0, 101.0, 99.5, 100.2, 100.7)
     same = (100.3, 100.6, 99.9, 99.8, 100.9)
@@ -153,6 +165,7 @@ def test_of_scores_without_spread_only_signs_count() -> None:
     """Covered modes: without spread, only the signs of differences count."""
     same = only([10.0] * 4, [10.0] * 4)
     assert (same.p, same.verdict) == (1.0, "no difference shown")
+    assert only([10.0] * 3, [10.0] * 3).verdict == "no difference shown", "just enough seeds"
     fewer = only([10.0] * 4, [9.0] * 4)
     assert (fewer.p, fewer.verdict, fewer.more_seeds) == (0.125, "too few seeds to say", 2)
     assert only([10.0] * 6, [9.0] * 6).verdict == "better"

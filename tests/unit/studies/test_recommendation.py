@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganvas.studies.comparison import compare_metric
-from ganvas.studies.recommendation import pareto_set
+from ganvas.studies.recommendation import pareto_set, recommend
 from ganvas.studies.statistics import ArmScores
 
 from .scored_arms import DCGAN, NO, RESNET, WGAN_GP, arm
@@ -42,6 +42,14 @@ def test_the_recommendation_weighs_quality_cost_and_failures() -> None:
         "none: every run of dcgan failed, and no arm is shown to be better."
         " Undecided with so few seeds: other (about 18 more would tell)"
     )
+
+
+def test_a_cheaper_arm_that_fails_more_often_is_not_recommended() -> None:
+    base = arm("dcgan", DCGAN, cost=100)
+    equal: dict[str, tuple[str, int | None]] = {"small": ("no difference shown", 0)}
+    for scores, expected in ((DCGAN, "small: no differ"), ((*DCGAN[:4], NO), "stay with dcgan")):
+        small = arm("small", scores, cost=50)
+        assert recommend(base, [small], equal, more_is_better=False).startswith(expected)
 
 
 def test_a_recommendation_names_its_conditions() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,31 @@ def test_cost_is_time_for_as_many_images_as_the_base(directory: StudyDirectory) 
         "good, if 2.0 times the training time can be accepted; else frail"
     )
     assert results.families[0].comparison.pareto == ("frail", "good")
+
+
+def test_cost_does_not_depend_on_an_arms_own_budget(tmp_path: Path) -> None:
+    study = a_study()
+    images = {"dcgan": 1000, "good": 4000, "frail": 1000, "good-wide": 1000}
+    plan = a_plan(study, images=images)
+    directory = StudyDirectory.create(tmp_path / "study", study, plan, {"fingerprint": ""}, {})
+    fill(directory)
+    recommendation = read_results(directory.path).recommendation
+    assert recommendation.startswith("good, if 2.0 times the training time")
+
+
+def test_cost_counts_runs_that_failed_and_a_floor_is_the_median(directory: StudyDirectory) -> None:
+    slow = []
+    for seed in range(3):
+        failure = a_failure("good", seed)
+        assert failure.cost is not None
+        slow.append(replace(failure, cost=replace(failure.cost, images_per_second=100.0)))
+    lucky = an_outcome("dcgan", 0, floors={"fd-lite0": 1.0, "coverage-lite0": 0.9})
+    fill(directory, *slow, lucky)
+    results = read_results(directory.path)
+    cost = results.arm("good").cost
+    assert cost is not None
+    assert cost.images_per_second == 100
+    assert results.families[0].floor == 5.0
 
 
 def test_studies_by_time_have_equal_costs(tmp_path: Path) -> None:

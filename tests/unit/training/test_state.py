@@ -55,6 +55,14 @@ def test_random_numbers_start_again_on_another_kind_of_device() -> None:
     assert not same(ends[0], ends[2])
 
 
+def test_a_restored_state_has_its_snapshots_in_their_order() -> None:
+    """Movement is measured from the last probe and from the one before."""
+    state, other = trained(0), trained(0)
+    state.snapshots = tuple(torch.full((2, 1, 4, 4), value, dtype=torch.uint8) for value in (3, 5))
+    other.restore(copy.deepcopy(state.tensors()), state.values())
+    assert [int(snapshot[0, 0, 0, 0]) for snapshot in other.snapshots] == [3, 5]
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_activations_of_a_step_on_a_cpu_are_all_channels_last(channels: int) -> None:
     """Where a layer's outputs and their gradients had different layouts, both took long."""

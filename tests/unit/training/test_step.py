@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from ganvas.data.settings import DataSettings
 from ganvas.data.stream import ImageStream
 from ganvas.images import to_signed
 from ganvas.objectives.ada import augment
-from ganvas.objectives.settings import ObjectiveSettings, Penalties, PenaltySettings
+from ganvas.objectives.settings import (
+    ObjectiveSettings,
+    Penalties,
+    PenaltySettings,
+    Regularisers,
+    RegulariserSettings,
+)
 from ganvas.randomness import named_generator
 from ganvas.recipes import PlayerSettings
 from ganvas.schedules import Ramp
@@ -109,6 +117,21 @@ class TestOneStep:
             train_step(state, recipe)
         assert half_lives == [25.0, 50.0, 75.0, 100.0, 100.0]
 
+    def test_the_ema_counts_the_images_of_every_discriminator_step(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The half-life is in images, also where the generator moves once in several batches."""
+        counts = []
+        monkeypatch.setattr(
+            "ganvas.training.state.update_ema",
+            lambda pairs, **numbers: counts.append((numbers["images"], numbers["images_seen"])),
+        )
+        recipe = tiny_recipe(discriminator_steps=3)
+        state = start(recipe)
+        for _ in range(2):
+            train_step(state, recipe)
+        assert counts == [(3 * BATCH, 3 * BATCH), (3 * BATCH, 6 * BATCH)]
+
     @pytest.mark.parametrize("generator_batch", [None, 6])
     def test_fresh_reals_for_the_generator_are_new(self, generator_batch: int | None) -> None:
         recipe = tiny_recipe(
@@ -161,6 +184,37 @@ class TestOneStep:
         before = weights_of(state.generator)
         train_step(state, recipe)
         assert not same(before, state.generator.parameters())
+
+    def test_the_generators_gradient_passes_back_through_the_augmentation(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is the gradient of the loss of the augmented images, in one graph."""
+        recipe = tiny_recipe(augmentation=1.0)
+        state, updates = start(recipe), []
+        monkeypatch.setattr(
+            "ganvas.training.step.apply_update", lambda *given: updates.append(given[3])
+        )
+        real = next_real_batch(state, recipe, BATCH)
+        inputs = draw_generator_inputs(state, recipe, BATCH, None)
+        fake = state.functions.generate(*inputs)
+        random = named_generator(0, "augmentation")
+        (augmented,) = augment([fake], 1.0, random)
+        loss = F.softplus(-state.discriminator(augmented)).mean()
+        expected = torch.autograd.grad(loss, state.player("generator").weights, retain_graph=True)
+        update_generator(state, recipe, inputs, fake, real)
+        (gradients,) = updates
+        torch.testing.assert_close(gradients, expected)
+
+    @pytest.mark.parametrize(("every", "count"), [(1, 4), (2, 2), (3, 2)])
+    def test_lazy_regularisers_count_the_generators_steps(self, every: int, count: int) -> None:
+        """Not the discriminator's, of which there are two for each."""
+        chosen = Regularisers(mode_seeking=RegulariserSettings(weight=0.1, every=every))
+        recipe = tiny_recipe(discriminator_steps=2)
+        recipe = replace(recipe, generator=replace(recipe.generator, regularisers=chosen))
+        state = start(recipe)
+        for _ in range(4):
+            train_step(state, recipe)
+        assert state.metrics.counts["generator/loss/mode_seeking"] == count
 
     def test_augmentation_follows_its_schedule_and_draws_nothing_at_zero(self) -> None:
         ramp = Ramp(shape="linear", start=0.0, end=0.5, images=2 * BATCH)
@@ -232,6 +286,16 @@ def test_rmsprop_is_the_papers_without_momentum() -> None:
     assert isinstance(optimizer, torch.optim.RMSprop)
     (group,) = optimizer.param_groups
     assert (group["alpha"], group["momentum"], group["centered"]) == (0.99, 0, False)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_a_larger_batch_of_fakes_repeats_the_labels_of_the_reals(count: int) -> None:
+    """So each label stays as frequent as in the data."""
+    recipe = tiny_recipe()
+    labels = torch.tensor([4, 0, 2])
+    inputs = draw_generator_inputs(start(recipe), recipe, count, labels)
+    assert inputs.labels is not None
+    assert inputs.labels.tolist() == [4, 0, 2, 4, 0, 2, 4][:count]
 
 
 class TestRealBatches:
