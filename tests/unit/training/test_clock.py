@@ -232,10 +232,12 @@ def test_a_run_that_grows_is_corrected_at_its_last_size(
     assert limit.budgets[1].at_images >= ends.ends[-1]
 
 
+@pytest.mark.parametrize(("score", "every"), [(0.0, 0), (8.0, 15_000)])
 def test_nothing_is_corrected_where_the_measurement_was_right(
-    make_machine: Callable[..., Machine],
+    make_machine: Callable[..., Machine], score: float, every: int
 ) -> None:
-    machine = make_machine(SPEEDS["as measured"])
+    """Seconds of scores are no seconds of training."""
+    machine = make_machine(SPEEDS["as measured"], score=score, every=every)
     machine.train()
     assert machine.corrections == 0
 

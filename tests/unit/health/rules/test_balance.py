@@ -153,6 +153,23 @@ def test_a_generator_without_gradient_after_large_steps_has_too_large_updates() 
     assert thrown == ["updates-too-large", "generator-stands-still"]
 
 
+@pytest.mark.parametrize(
+    ("recipe", "gap", "weak"),
+    [
+        ("dcgan", 0.6, True),
+        ("wgan", 0.6, False),
+        ("stacked-modern", 0.6, False),
+        ("wgan", 0.8, True),
+    ],
+)
+def test_an_undecided_critic_is_weak_only_where_fakes_are_further_off(
+    recipe: str, gap: float, weak: bool
+) -> None:
+    """A healthy Wasserstein critic ranks no better for 1,000 steps, at gaps of 0.4 to 0.7."""
+    undecided = {"probe/ranking/train": 0.5, "probe/likeness/mean_gap": gap}
+    assert ("discriminator-too-weak" in symptoms(evidence(recipe, undecided))) == weak
+
+
 def test_a_discriminator_that_has_won_is_not_weak() -> None:
     won = {"probe/update/discriminator": 1e-7, "probe/ranking/train": 1.0}
     assert "discriminator-too-weak" not in symptoms(evidence("dcgan", won))

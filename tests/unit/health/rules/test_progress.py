@@ -1,4 +1,4 @@
-"""The rule about stagnation: when did a score stop to improve?"""
+"""The rules about progress: when did a score stop to improve, and does a penalty matter?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from ganvas.health.assessment import apply_rules
 from ganvas.health.evidence import Evidence
 from ganvas.recipes import CATALOG
-from tests.builders.symptoms import Case, only, scored, symptoms
+from tests.builders.histories import Courses
+from tests.builders.symptoms import Case, evidence, only, scored, symptoms
 
 
 def scored_by(*values: float, metric: str = "fd-lite0", recipe: str = "dcgan") -> Evidence:
@@ -53,6 +54,25 @@ def test_stagnation_respects_the_direction_of_a_score() -> None:
     found = only(scored_by(*rising[::-1], metric="modes"))
     assert found.symptom == "stagnation"
     assert found.since == 4_000
+
+
+@pytest.mark.parametrize(
+    ("values", "stagnates"),
+    [((40, 100, 95, 94), False), ((40, 100, 70, 68), False), ((40, 100, 60, 65), True)],
+)
+def test_of_a_score_that_should_be_high_two_thirds_of_the_best_are_worse(
+    values: tuple[float, ...], stagnates: bool
+) -> None:
+    found = symptoms(scored_by(*values, metric="modes"))
+    assert found == (["stagnation"] if stagnates else [])
+
+
+def test_a_penalty_is_compared_with_a_loss_that_passes_through_zero() -> None:
+    """A Wasserstein loss is small at times, whatever the penalty is."""
+    loss = {"discriminator/loss/adversarial": [-8.0, 1e-6, 8.0] * 8}
+    for term, expected in ((0.001, ["idle-penalty"]), (0.1, [])):
+        courses: Courses = {**loss, "discriminator/loss/gradient_penalty": term}
+        assert symptoms(evidence("wgan-gp", courses)) == expected
 
 
 def test_other_scores_are_ignored() -> None:

@@ -39,6 +39,29 @@ def test_the_expected_symptom_comes_first(case: Case) -> None:
 
 
 @pytest.mark.parametrize(
+    ("symptom", "changes"),
+    [
+        ("discriminator-memorises", {"probe/ranking/memory": 0.9}),  # chance is 0.5, the limit 0.7
+        (
+            "discriminator-overpowers",
+            {"probe/ranking/train": 0.995, "discriminator/loss/adversarial": 0.01},
+        ),
+        ("partial-collapse", {"probe/diversity/distance": 0.2}),
+        ("partial-collapse", {"probe/diversity/vendi": 0.0}),
+        (
+            "saturated-output",
+            {"probe/output/saturated": 1.0, "probe/output/saturated_real": 0.2},
+        ),
+    ],
+)
+def test_severity_is_two_at_twice_the_limits_distance_from_what_is_normal(
+    symptom: str, changes: Courses
+) -> None:
+    """From there on a finding is failing, where the rule allows that."""
+    assert severities(evidence("dcgan", changes))[symptom] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
     "case",
     [case for case in SICK.values() if not (case.stopped or case.scores)],
     ids=lambda case: case.symptom,
