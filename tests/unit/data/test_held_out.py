@@ -53,6 +53,11 @@ def test_kept_copies_stay_together_and_with_their_label() -> None:
     assert choose_held_out(digests, 0.2, labels).tolist() == [1, 2]
 
 
+def test_the_fraction_is_of_distinct_images() -> None:
+    digests = [*lowest_first(10), *[lowest_first(10)[9]] * 10]  # the last one eleven times
+    assert choose_held_out(digests, 0.2).tolist() == [0, 1]
+
+
 def test_the_images_of_a_group_stay_on_one_side() -> None:
     digests = lowest_first(100)
     groups = [number % 25 for number in range(100)]  # 25 groups of four

@@ -17,7 +17,8 @@ from ganvas.networks.running_statistics import (
 
 def test_sync_batch_norm_can_be_undone_with_the_same_weights() -> None:
     torch.manual_seed(0)
-    plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
+    norm = nn.BatchNorm1d(4, eps=1e-2, momentum=0.3)
+    plain = nn.Sequential(nn.Linear(3, 4), nn.Sequential(norm, nn.ReLU()))
     synchronised = to_sync_batch_norm(copy.deepcopy(plain))
     assert any(isinstance(module, nn.SyncBatchNorm) for module in synchronised.modules())
     weights = list(synchronised.parameters())

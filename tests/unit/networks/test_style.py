@@ -187,6 +187,8 @@ class TestMeanStyles:
         network = generator()
         styles = network.map(normal(5, 6).float())
         torch.testing.assert_close(network.mean_styles, styles.mean(0))
+        assert styles.requires_grad
+        assert not network.mean_styles.requires_grad
 
     def test_evaluation_changes_nothing(self) -> None:
         network = generator()
@@ -302,6 +304,12 @@ class TestMinibatchDeviation:
         MinibatchDeviation(4)(features).sum().backward()
         assert features.grad is not None
         assert features.grad.isfinite().all()
+
+    def test_the_running_mean_keeps_no_graph(self) -> None:
+        """It would grow with every step, and a network with it cannot be copied."""
+        layer = MinibatchDeviation(2)
+        layer(normal(4, 3, 2, 2).float().requires_grad_())
+        assert not any(statistic.requires_grad for statistic in layer.buffers())
 
     def test_in_evaluation_the_running_mean_stands_in(self) -> None:
         layer = MinibatchDeviation(2)

@@ -73,6 +73,9 @@ def test_r_t_is_the_mean_sign_and_r_v_the_fraction_of_the_gap() -> None:
     for held_out, share in ((5.0, 0.0), (0.0, 1.0), (2.5, 0.5)):
         sets = {"real": real, "fake": fake, "held_out": with_logits([held_out] * 2)}
         assert probe("r_v", critic=first, **sets) == {"probe/r_v": pytest.approx(share)}
+        # Where fakes are ranked above reals, held-out images between the two are no nearer to them.
+        turned = {"real": fake, "fake": real, "held_out": with_logits([5 - held_out] * 2)}
+        assert probe("r_v", critic=first, **turned) == {"probe/r_v": pytest.approx(share)}
 
 
 def test_r_v_is_not_measurable_where_real_and_fake_are_close() -> None:

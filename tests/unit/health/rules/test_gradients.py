@@ -46,3 +46,12 @@ def test_gradients_that_were_always_large_do_not_explode() -> None:
     assert symptoms(evidence("wgan-gp", risen)) == ["exploding-gradients"]
     small: Courses = {"discriminator/gradient_norm": [0.01] * 20 + [1.0] * 4}
     assert symptoms(evidence("wgan-gp", small)) == []
+
+
+def test_gradients_that_grow_while_learning_begins_are_no_explosion() -> None:
+    """At first they are small: growth counts from 300 steps on, here between the last two probes
+    of the first ten records."""
+    grown = evidence("dcgan", {"generator/gradient_norm": [4.0] * 7 + [400.0]}, batch=128)
+    assert grown.generator_steps(grown.records[7]["images_seen"]) == 250
+    assert symptoms(replace(grown, records=grown.records[:10])) == []
+    assert symptoms(replace(grown, records=grown.records[:12])) == ["exploding-gradients"]

@@ -56,6 +56,14 @@ def test_labels_are_not_missed_before_their_strength_has_risen() -> None:
     ]
 
 
+@pytest.mark.parametrize(("images", "found"), [(20_000, ["ignores-labels"]), (36_000, [])])
+def test_labels_are_checked_from_when_they_count_by_half(images: int, found: list[str]) -> None:
+    """And 32,000 images more: at 42,000 and at 50,000, in a history of 48,000."""
+    ignored = {"probe/labels/effect": 0.0, "probe/labels/told": 0.0}
+    ramp = Ramp(shape="linear", start=0.0, end=1.0, after=0, images=images)
+    assert symptoms(evidence("dcgan-conditional", ignored, label_strength=ramp)) == found
+
+
 @pytest.mark.parametrize("recipe", ["dcgan", "wgan-gp", "pacgan-points"])
 def test_nothing_is_said_of_labels_without_any(recipe: str) -> None:
     columns: Courses = {
