@@ -90,6 +90,13 @@ def test_conditional_batch_norm_by_hand() -> None:
     torch.testing.assert_close(layer(images, condition), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_conditional_batch_norm_starts_as_the_plain_one() -> None:
+    """Whatever the condition is, so all labels start alike."""
+    images, condition = torch.randn(4, 3, 6, 7), torch.randn(4, 5)
+    started = ConditionalBatchNorm(3, 5)(images, condition)
+    torch.testing.assert_close(started, nn.BatchNorm2d(3)(images))
+
+
 def test_a_label_projection_multiplies_embeddings_and_summed_features() -> None:
     torch.manual_seed(0)
     layer = LabelProjection(3, LABELS, nn.ReLU(), deviation=1.0)
@@ -114,6 +121,15 @@ def test_a_logit_of_labels_alone_by_hand() -> None:
     torch.testing.assert_close(layer(features, labels), (vectors * embedded).sum(1))
     deviation = float(layer.get_submodule("embedding").weight.detach().std())  # type: ignore[operator]
     assert deviation == pytest.approx((6 * LABELS) ** -0.5, rel=0.3)
+
+
+def test_an_embedding_beside_latents_starts_as_published() -> None:
+    """N(0, 1 / K) (Huang 2024's code)."""
+    torch.manual_seed(0)
+    plan = LabelPlan.of("concatenation", 8, LABELS, 1)
+    layers = plan.assemble({"first": nn.Linear(plan.input_dim, 8)}).modules()
+    (embedding,) = [layer for layer in layers if isinstance(layer, LabelEmbedding)]
+    assert float(embedding.weight.detach().std()) == pytest.approx(LABELS**-0.5, rel=0.1)
 
 
 @pytest.mark.parametrize(

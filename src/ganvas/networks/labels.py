@@ -105,7 +105,8 @@ class ConditionalBatchNorm(nn.Module):
 
     gain = 1 + L_g(e) and bias = L_b(e), linear in the condition e (N, E), in one matrix. With
     one-hot conditions each label has a gain and a bias of its own (Miyato 2018); a shared embedding
-    is Brock 2019's form. Both maps start at zero, so all labels start alike.
+    is Brock 2019's form. Both maps start at zero, so all labels start alike, but for networks that
+    draw the weights of all their layers at last (dcgan, fastgan, biggan).
     """
 
     neutral: Tensor

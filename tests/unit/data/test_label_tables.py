@@ -68,6 +68,18 @@ def test_a_name_that_two_images_share_names_neither() -> None:
     assert (table.labels, table.unmatched) == ((None, None, "dog", "fox"), 2)
 
 
+def test_a_whole_path_counts_before_a_name_without_folder_or_suffix() -> None:
+    names = ("cat.png", "a/cat.png.jpg", "b/dog.jpg", "dog.jpg")
+    content = b"file,label\ncat.png,cat\ndog.jpg,dog\n"
+    assert read_label_table("labels.csv", content, names).labels == ("cat", None, None, "dog")
+
+
+def test_of_several_columns_those_that_say_most_clearly_what_they_are_count() -> None:
+    """A number is often called id, and a class may stand beside a label."""
+    content = b"id,class,file_name,label\n7,1,1.png,cat\n8,2,2.png,dog\n"
+    assert read_label_table("labels.csv", content, ("1.png", "2.png")).labels == ("cat", "dog")
+
+
 def test_paths_in_a_table_start_at_its_own_folder() -> None:
     names = ("photos/1/x.png", "photos/2/x.png")
     content = b"file,label\n1/x.png,cat\n2/x.png,dog\n"

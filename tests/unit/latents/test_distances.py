@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganvas.latents.distances import (
+    FeatureDistance,
     PixelDistance,
     described,
     feature_distance,
@@ -95,6 +96,18 @@ def check_input(images: Tensor, side: int) -> None:
 
 
 class TestFeatureDistance:
+    def test_squares_are_summed_over_channels_and_averaged_over_places_and_depths(self) -> None:
+        """Opposite directions differ by 4, orthogonal ones by 2, however many channels there are
+        (Zhang 2018, eq. 1)."""
+        first, second = torch.zeros(1, 5, 2, 2), torch.zeros(1, 5, 2, 2)
+        first[:, 0], second[:, 0] = 1, 1
+        second[:, 0, 0, 0] = -1  # one place of four
+        other, orthogonal = torch.zeros(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
+        other[:, 0], orthogonal[:, 1] = 1, 1
+        distance = FeatureDistance(nn.Sequential())
+        terms = distance.terms((first, other), (second, orthogonal))
+        assert terms["features"].tolist() == [(4 / 4 + 2) / 2]
+
     def test_maps_come_from_four_depths_and_gradients_reach_the_images(self) -> None:
         require_extra("features")
         distance = feature_distance(torch.device("cpu"))
