@@ -6,6 +6,8 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,14 +25,24 @@ from ganvas.latents.projection import (
     ProjectionSettings,
     Projector,
     joined,
+    nearest_rows,
     style_candidates,
 )
-from ganvas.latents.search import Search, SearchPlan, learning_rate, noise_strength, sphere_pull
+from ganvas.latents.search import (
+    BETAS,
+    Search,
+    SearchPlan,
+    learning_rate,
+    noise_strength,
+    sphere_pull,
+)
 from ganvas.networks import ImageShape
 from ganvas.networks.styles import StyleBased
+from ganvas.projections.held_out import chosen_images, held_out_indices, path_in_cache
 from tests.builders.generator_folders import write_generator
 from tests.builders.generators import small_generator
 from tests.builders.linear_generators import SIDE, LinearGenerator, LinearStyleGenerator
+from tests.builders.tiny import tiny_data
 
 LATENT_DIM, STYLE_DIM, LAYERS = 10, 6, 3
 SHAPE = ImageShape(1, SIDE, SIDE)
@@ -93,6 +105,9 @@ def test_a_few_steps_tell_how_long_all_take(
 
 class TestSchedule:
     """`projector.py` of StyleGAN2-ADA at given fractions of the steps."""
+
+    def test_adam_has_the_published_momentum(self) -> None:
+        assert BETAS == (0.9, 0.999)
 
     @pytest.mark.parametrize(
         ("t", "rate"),
@@ -247,6 +262,65 @@ class TestStyleCandidates:
         assert not latents.values[0].any()
         exact = float((network.mapping @ network.mapping.T).trace().sqrt())
         assert spread == pytest.approx(exact, rel=0.05)
+
+    def test_the_spread_is_around_the_mean_of_the_own_label(self) -> None:
+        """However far apart labels lie; only means of labels that were drawn are starts."""
+
+        class Labelled(LinearStyleGenerator):
+            def map(self, latents: Tensor, *labels: Tensor) -> Tensor:
+                return super().map(latents) + self.mean_styles[labels[0]]
+
+        network = Labelled(LATENT_DIM, STYLE_DIM, LAYERS)
+        network.mean_styles = 50 * normal(4, STYLE_DIM)
+        labels = torch.tensor([3, 1]).repeat(1_000)
+        latents, spread = style_candidates(network, Latents(normal(2_000, LATENT_DIM), labels))
+        exact = float((network.mapping @ network.mapping.T).trace().sqrt())
+        assert spread == pytest.approx(exact, rel=0.05)
+        assert torch.equal(latents.values[:2, 0], network.mean_styles[[1, 3]])
+        assert len(latents) == 2_002
+
+
+@pytest.mark.parametrize(("label", "expected"), [(None, [4, 5, 6, 7]), ("b", [5, 7]), (0, [4, 6])])
+def test_held_out_images_to_compare_with_have_the_label_of_the_picture(
+    label: str | int | None, expected: list[int]
+) -> None:
+    trained: Any = SimpleNamespace(label_set=LabelSet(("a", "b"), (2, 2)))
+    images = dataclasses.replace(
+        tiny_data(8, held_out=4), labels=np.array([0, 1] * 4), label_names=("a", "b")
+    )
+    assert held_out_indices(trained, images, label).tolist() == expected
+    assert chosen_images(trained, images, label, 10).tolist() == expected
+
+
+def test_distances_are_kept_for_the_same_generator_settings_and_images_alone() -> None:
+    def path(identity: str = "a", key: str = "k", last: int = 7, **settings: Any) -> Path:
+        trained: Any = SimpleNamespace(identity=identity)
+        projector: Any = SimpleNamespace(settings=ProjectionSettings(**settings))
+        images: Any = SimpleNamespace(key=key)
+        return path_in_cache(trained, projector, images, np.array([1, last]))
+
+    others = [
+        path("b"),
+        path(key="l"),
+        path(last=8),
+        path(space="z"),
+        path(distance="pixels"),
+        path(steps=501),
+        path(starts=1),
+        path(seed=1),
+        path(label="a"),
+    ]
+    assert path() == path()
+    assert len({path(), *others}) == 1 + len(others)
+
+
+def test_the_starts_of_a_picture_are_the_candidates_nearest_to_it() -> None:
+    greys = [torch.full((1, 1, 8, 8), grey) for grey in (-0.9, 0.0, 0.4, 0.9)]
+    distance = PixelDistance()
+    candidates, pictures = distance.describe(torch.cat(greys)), torch.full((2, 1, 8, 8), 0.3)
+    pictures[1] = -1
+    rows = nearest_rows(distance, candidates, distance.describe(pictures), 2)
+    assert rows.tolist() == [2, 1, 0, 1]
 
 
 class TestTrainedGenerators:

@@ -119,6 +119,18 @@ def test_a_halving_block_is_the_mean_of_two_ways() -> None:
     torch.testing.assert_close(block(images), (convolved + pooled) / 2)
 
 
+def test_labels_move_the_logits_of_every_place_alike() -> None:
+    described = FastGANDiscriminator(width=4, conditioning="projection")
+    network = described.build(Dimensions(ImageShape(1, 32, 32), 8, num_labels=3)).eval()
+    images = drawn(2, 1, 32, 32).float()
+    with torch.no_grad():
+        logits = torch.stack([network(images, torch.tensor([label] * 2)) for label in range(3)])
+    moved = logits[1:] - logits[:1]  # (2, N, K)
+    assert moved.shape[2] > 1
+    assert (moved.abs() > 1e-5).all()
+    torch.testing.assert_close(moved, moved[..., :1].expand_as(moved), rtol=1e-3, atol=1e-5)
+
+
 def test_latents_lie_on_a_sphere_in_their_own_direction() -> None:
     latents = drawn(5, Z)
     moved = OnSphere()(latents)

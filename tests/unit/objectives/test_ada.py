@@ -190,6 +190,29 @@ def test_brightness_and_contrast_leave_alpha_unchanged(loaded: Loaded, channels:
     torch.testing.assert_close(augmented, expected)
 
 
+@pytest.mark.parametrize("probability", [0.3, 0.8, 1.0])
+def test_at_least_one_of_two_rotations_has_the_probability(probability: float) -> None:
+    """Karras 2020 (ADA), appendix B: each happens with 1 - sqrt(1 - p)."""
+    limits = augment_random.drawing_limits(
+        ada.augment, probability, torch.float64, torch.device("cpu")
+    )
+    for draw, limit in zip(ada.augment.draws, limits.flatten().tolist(), strict=True):
+        if draw.one_of_two:
+            assert 1 - (1 - limit) ** 2 == pytest.approx(probability)
+        elif draw.happens:
+            assert limit == probability
+
+
+def test_shifts_are_whole_pixels_and_slides_are_not() -> None:
+    """Integer translation and fractional translation (Karras 2020, ADA, appendix B)."""
+    one, zero = torch.ones(1, 1), torch.zeros(1, 1)
+    turns = torch.stack([one, zero, zero, one] * 3)
+    moves = torch.tensor([0.1, -0.07, 0.03, -0.01]).view(4, 1, 1)  # of 16 pixels: 1.6, -1.12, ...
+    affine = ada.affine_map(noise(count=1).float(), one, turns, torch.ones(3, 1, 1), moves)
+    moved = affine[2].flatten()
+    torch.testing.assert_close(moved, torch.tensor([2 + 0.48, -1 - 0.16]))
+
+
 def mixed(images: Tensor, inverted: float = 0.0, hue: float = 0.0, saturation: float = 1.0) -> Any:
     values = [1 - 2 * inverted, saturation * math.cos(hue), saturation * math.sin(hue)]
     numbers = torch.tensor(values, dtype=torch.float64)[:, None, None]
@@ -218,6 +241,17 @@ def test_saturation_scales_chroma_and_inverted_luma_keeps_it() -> None:
     torch.testing.assert_close(mixed(images, saturation=0.0), grey.expand_as(images))
     torch.testing.assert_close(mixed(images, saturation=3.0), grey + 3 * (images - grey))
     torch.testing.assert_close(mixed(images, inverted=1.0), images - 2 * grey)
+
+
+def test_colours_change_in_the_papers_order() -> None:
+    """Brightness, contrast, inverted luma, hue, saturation (Karras 2020, ADA, appendix B)."""
+    images, brightness, contrast, hue, saturation = noise(), 0.3, 1.7, 0.6, 2.0
+    numbers = [-1.0, math.cos(hue), math.sin(hue), contrast, saturation, brightness]
+    columns = [torch.full((len(images), 1), number, dtype=images.dtype) for number in numbers]
+    matrix, offset = ada.colour_change(3, *columns)
+    changed = torch.einsum("nij,njhw->nihw", matrix, images) + offset[..., None]
+    expected = mixed(contrast * (images + brightness), inverted=1.0, hue=hue, saturation=saturation)
+    torch.testing.assert_close(changed, expected)
 
 
 def test_colour_matrix_applies_to_three_colours_only(loaded: Loaded) -> None:
