@@ -16,7 +16,7 @@ from ganvas.errors import RecipeError
 from ganvas.networks import ImageShape
 from ganvas.recipes import Recipe, choices
 from ganvas.recipes.catalog import dcgan
-from ganvas.recipes.choices import Case, Row, ranked_rows, read_choices
+from ganvas.recipes.choices import Case, Row, doublings_outside, ranked_rows, read_choices
 from ganvas.training.pace import noise
 from ganvas.training.state import TrainState
 from ganvas.training.step import train_step
@@ -180,3 +180,12 @@ def test_a_row_has_no_other_fields() -> None:
 
 def test_the_table_is_part_of_the_package() -> None:
     assert choices.TABLE.parent == Path(choices.__file__).parent
+
+
+@pytest.mark.parametrize(
+    ("value", "distance"), [(4, 2.0), (8, 1.0), (16, 0), (40, 0), (64, 0), (256, 2.0)]
+)
+def test_images_outside_of_a_range_are_as_far_as_from_its_nearer_end(
+    value: int, distance: float
+) -> None:
+    assert doublings_outside(value, (16, 64)) == distance

@@ -10,8 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganvas.evaluation.extractors import Extractor
 from ganvas.evaluation.families import FAMILIES, Estimates, FeatureSets, SetLabels
 from ganvas.evaluation.floors import Floor, cache_path, real_floors
+from ganvas.evaluation.measure import compute_scores
+from ganvas.metrics.names import parse_metrics
 
 SCORES = ("precision", "recall", "density", "coverage")
 
@@ -43,6 +46,37 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     counted(FAMILIES["prdc"].estimate)
     return seeds
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_a_floor_is_of_as_many_real_images_as_there_are_samples(name: str) -> None:
+    """Distances and coverage depend on how many there are. Only `memorised` needs all held-out
+    images to tell what is near, and takes one half for the other."""
+    names = ("a", "b")
+    labels = SetLabels(*(torch.arange(count) % 2 for count in (30, 20, 8)), names)
+    sets = FeatureSets(draw(30, 0), draw(20, 1), draw(8, 2), labels=labels)
+    reference = FAMILIES[name].real_reference(sets)
+    if name == "memorised":
+        assert torch.equal(reference.held_out, sets.held_out[::2])
+        assert torch.equal(reference.fake, sets.held_out[1::2])
+        return
+    assert any(torch.equal(reference.fake, real[:8]) for real in (sets.training, sets.held_out))
+    assert reference.labels is not None
+    assert len(reference.labels.fake) == 8
+
+
+def test_a_score_says_how_many_images_it_is_of_and_has_its_floors_own_interval() -> None:
+    sets = FeatureSets(draw(30, 0), draw(20, 1), draw(25, 2))
+    (metric,) = parse_metrics("prdc-lite0")
+    extractor = Extractor("lite0", lambda pixels: pixels)
+    scores = compute_scores(metric, extractor, sets, 0, {"size": "16x16"})
+    floors = FAMILIES["prdc"].estimate(FAMILIES["prdc"].real_reference(sets), 0)
+    assert [score.metric for score in scores] == [f"{name}-lite0" for name in SCORES]
+    for score, name in zip(scores, SCORES, strict=True):
+        assert (score.floor, score.floor_interval) == (floors[name].value, floors[name].interval)
+        assert score.interval == FAMILIES["prdc"].estimate(sets, 0)[name].interval
+        counts = [score.protocol[f"n_{kind}"] for kind in ("training", "real", "fake", "floor")]
+        assert counts == [30, 20, 25, 25]
 
 
 def test_floors_of_the_same_images_are_computed_once(computed: list[int]) -> None:

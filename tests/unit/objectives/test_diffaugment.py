@@ -131,6 +131,16 @@ def test_colours_follow_in_the_order_of_the_paper(draws: Any) -> None:
     torch.testing.assert_close(ours, torch.from_numpy(theirs))
 
 
+def test_a_hole_stays_where_it_is_drawn_when_the_image_moves() -> None:
+    """The authors' order: colour, translation, cutout."""
+    drawn = [0.0, 1.0, 1.0, 0.99, 0.99, 0.5, 0.5, 1.0]  # two pixels down and to the right
+    quantities = torch.tensor(drawn).view(-1, 1, 1)
+    moved = diffaugment.transform(torch.ones(1, 1, 16, 16), quantities)[0, 0]
+    expected = torch.ones(16, 16)
+    expected[:2], expected[:, :2], expected[4:12, 4:12] = 0, 0, 0
+    assert torch.equal(moved, expected)
+
+
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (8, 24), (12, 20), (3, 5)])
 def test_translation_fills_with_zero(draws: Any, height: int, width: int) -> None:
     """By up to an eighth of the side, rounded to the nearest pixel, each as likely."""

@@ -287,6 +287,42 @@ def test_dcgan_tutorial_says_every_field_itself(monkeypatch: pytest.MonkeyPatch)
     assert CATALOG["dcgan-tutorial"]() == recipe
 
 
+RATES: dict[str, tuple[tuple[float, float], float, float]] = {
+    "mlp": ((2e-4, 2e-4), 0.5, 0.999),
+    "dcgan": ((2e-4, 2e-4), 0.5, 0.999),
+    "lsgan": ((2e-4, 2e-4), 0.5, 0.999),
+    "few": ((2e-4, 2e-4), 0.5, 0.999),
+    "resnet-dcgan": ((8e-4, 4e-4), 0.5, 0.999),
+    "resnet-dcgan-conditional": ((4e-4, 4e-4), 0.5, 0.999),
+    "wgan": ((5e-4, 5e-4), 0.0, 0.9),
+    "wgan-gp": ((5e-4, 5e-4), 0.5, 0.9),
+    "resnet-wgan-gp": ((5e-4, 5e-4), 0.5, 0.9),
+    "resnet": ((2e-4, 2e-4), 0.0, 0.9),
+    "fastgan": ((1e-3, 1e-3), 0.5, 0.999),
+    "style": ((2.5e-3, 2.5e-3), 0.0, 0.99),
+    "biggan": ((1e-3, 4e-4), 0.0, 0.9),
+}
+"""Learning rates of generator and discriminator, and Adam's betas, that docs/recipes.md measured
+or the papers chose (Radford 2016 for the first ones)."""
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_recipe_for_a_laptop_has_the_rates_that_were_measured(name: str) -> None:
+    recipe = CATALOG[name]()
+    rates, beta1, beta2 = RATES[name]
+    assert (recipe.generator.learning_rate, recipe.discriminator.learning_rate) == rates
+    for player in (recipe.generator, recipe.discriminator):
+        assert (player.optimizer, player.beta1, player.beta2) == ("adam", beta1, beta2)
+    assert (recipe.ema_half_life, recipe.ema_rampup) == (10_000, 0.1)
+    assert (recipe.batch, recipe.latent_dim, recipe.images) == (32, 128, 200_000)
+
+
+def test_the_discriminator_of_style_sees_groups_of_four() -> None:
+    """As the published code at its automatic settings (Karras 2020, ADA)."""
+    for name in ("style", "style-conditional"):
+        assert CATALOG[name]().discriminator.network.group_size == 4
+
+
 def test_wgan_is_the_tutorials_critic_clipped_and_trainable_at_small_budgets() -> None:
     recipe = CATALOG["wgan"]()
     assert recipe.generator.network.name == recipe.discriminator.network.name == "dcgan"

@@ -170,6 +170,11 @@ def test_a_recipe_that_grows_is_written_as_text_and_fixed_by_its_budget() -> Non
     assert longer.shares() == [(1, 0.25), (0, 0.75)]
 
 
+def test_a_step_sees_a_batch_for_each_update_of_the_discriminator() -> None:
+    recipe = dataclasses.replace(CATALOG["dcgan"](), batch=64, discriminator_steps=5)
+    assert recipe.images_per_step == 320
+
+
 def test_a_recipe_that_does_not_grow_has_one_size() -> None:
     recipe = parse_recipe(table_of())
     assert recipe.later_doublings(0) == 0
