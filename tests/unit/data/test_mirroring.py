@@ -50,6 +50,13 @@ def digit(number: int) -> Pixels:
     return np.asarray(turned)
 
 
+def test_ties_count_half() -> None:
+    """Where each image is there twice, and so is its mirror image."""
+    images = np.random.default_rng(1).integers(0, 16, (60, SIDE, SIDE)).astype(np.float32)
+    both = np.concatenate([images, images[:, :, ::-1]])
+    assert mirrored_farther([*both, *both]) == 0.5
+
+
 @pytest.fixture(scope="module")
 def photographs() -> Pixels:
     return np.stack([photograph() for _ in range(300)])

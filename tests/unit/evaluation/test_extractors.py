@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,3 +73,20 @@ def test_progress_of_real_images_is_reported_per_batch(split: Split) -> None:
     features = real_features(extractor, data, split, 100, lambda *call: calls.append(call))
     assert calls == [(0, 100), (60, 100), (100, 100)]
     assert torch.equal(features, real_features(WHOLE, data, split, 100, lambda *call: None))
+
+
+def test_features_in_the_cache_are_of_one_split_one_count_and_one_extractor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANVAS_CACHE", str(tmp_path))
+    data = tiny_data(12, held_out=6)
+    once = Extractor("grey", lambda pixels: mean(pixels)[:, None], {"times": 1}, cached=True)
+    twice = replace(once, extract=lambda pixels: 2 * mean(pixels)[:, None], config={"times": 2})
+    for extractor in (once, twice, once):
+        for split, count in (("training", 6), ("held-out", 6), ("training", 4)):
+            asked: tuple[Split, int] = (split, count)  # type: ignore[assignment]
+            found = real_features(extractor, data, *asked, lambda *call: None)
+            expected = real_features(
+                replace(extractor, cached=False), data, *asked, lambda *call: None
+            )
+            assert torch.equal(found, expected)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +18,14 @@ from ganvas.data.sources import open_source
 from ganvas.evaluation.evaluate import default_metrics
 from ganvas.evaluation.label_sets import labels_of_samples
 from ganvas.evaluation.measure import ScoringResult, measure
+from ganvas.evaluation.mode_classifier import mode_extractor
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.images import to_signed
 from ganvas.labels import LabelSet
 from ganvas.metrics import classifier, train_on_fake
 from ganvas.metrics.names import parse_metrics
-from ganvas.progress import TerminalFeedback
+from ganvas.progress import TerminalFeedback, no_progress
+from tests.builders.tiny import tiny_data
 
 SETTINGS = DataSettings(size=(16, 16), held_out=0.3)
 SAMPLES = 300
@@ -151,3 +155,23 @@ def test_a_first_answer_about_labels_is_the_quick_one(data: PreparedData) -> Non
         default_metrics(data, full=True)
     )
     assert all_new == {"intra-fd-lite0", "train-on-fake", "label-accuracy"}
+
+
+def test_samples_should_have_the_labels_as_often_as_images_that_were_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However often held-out images have them; a label of a single image is no mode."""
+    known: Any = SimpleNamespace(
+        config=dict,
+        training=SimpleNamespace(accuracy=1.0),
+        classify=lambda pixels: torch.tensor([0, 1, 2]),
+    )
+    monkeypatch.setattr(
+        "ganvas.evaluation.mode_classifier.classifier_for", lambda *arguments: known
+    )
+    labels = np.array([0] * 12 + [2] * 3 + [1] + [2] * 4)
+    data = replace(tiny_data(20, held_out=4), labels=labels, label_names=("a", "b", "c"))
+    extractor = mode_extractor(data, DataSettings(), torch.device("cpu"), no_progress)
+    assert extractor.expected is not None
+    assert extractor.expected.tolist() == [0.8, 0.2]
+    assert extractor.extract(torch.zeros(3)).tolist() == [0, -1, 1]

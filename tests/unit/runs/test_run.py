@@ -95,6 +95,43 @@ class TestCheckpoints:
         assert restored[0]["w"].item() == restored[1]["images_seen"] == 10_000
         assert restored[2] == []
 
+    @staticmethod
+    def write_scores(run: Run) -> None:
+        """The best one while training is at 1,000 images."""
+        for images_seen, value, changes in (
+            (1000, 3.0, {}),
+            (2000, 5.0, {}),
+            (3000, 4.0, {}),
+            (3000, 1.0, {"while_training": False}),
+            (3000, 0.5, {"metric": "swd"}),
+        ):
+            record = {"metric": "fd-lite0", "images_seen": images_seen, "value": value, **changes}
+            run.scores.append(run_files.score(**record))
+
+    def test_the_best_is_that_of_the_best_score_while_training(self, run: Run) -> None:
+        assert run.best_checkpoint() is None
+        self.write_scores(run)
+        assert run.read_recipe().evaluation.metrics[0] == "fd-lite0"
+        assert run.best_checkpoint() == 1000
+
+    def test_the_first_the_best_and_the_last_healthy_one_are_kept(self, run: Run) -> None:
+        self.write_scores(run)
+        run.findings.append({**ONSET, "images_seen": 4000, "since": 3000, "verdict": "failing"})
+        self.write(run, *range(0, 7000, 1000))
+        assert run.last_healthy_checkpoint() == 2000
+        kept = [int(path.stem) for path in run.checkpoint_paths()]
+        assert kept == [0, 1000, 2000, 5000, 6000]
+
+    def test_all_records_after_a_checkpoint_are_deleted(self, run: Run) -> None:
+        self.write_scores(run)
+        train_to(run, 1000, 2000)
+        for images_seen in (1000, 2000):
+            run.findings.append({**ONSET, "images_seen": images_seen})
+        run.delete_records_after(1000)
+        for table in (run.history, run.scores, run.findings):
+            assert {record["images_seen"] for record in table.records()} == {1000}
+        assert [int(path.stem) for path in run.sample_paths()] == [1000]
+
     def test_what_people_put_beside_them_is_left_alone(self, run: Run) -> None:
         self.write(run, 1000)
         for folder, suffix in (("checkpoints", ".safetensors"), ("samples", ".png")):
