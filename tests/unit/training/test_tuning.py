@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from ganvas.errors import DataError
 from ganvas.training import tuning
-from ganvas.training.tuning import early_metric
+from ganvas.training.tuning import early_metric, verdict_on
 
+from ...builders.loggers import empty_run
 from ...builders.tiny import tiny_data, tiny_recipe
 
 
@@ -34,3 +38,17 @@ def test_a_score_needs_held_out_images(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking(monkeypatch)
     with pytest.raises(DataError, match="0 of 14 images are held out"):
         early_metric(tiny_recipe(), tiny_data())
+
+
+def test_a_candidate_is_dropped_for_what_fails_and_not_for_what_is_to_be_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = [
+        SimpleNamespace(symptom="stagnation", verdict="watch", meaning="It no longer improves."),
+        SimpleNamespace(symptom="mode-collapse", verdict="failing", meaning="All are alike."),
+    ]
+    found = SimpleNamespace(verdict="failing", findings=findings)
+    monkeypatch.setattr(tuning, "diagnose", lambda run: found)
+    outcome = verdict_on(empty_run(tmp_path))
+    assert outcome.is_dropped
+    assert outcome.reasons == ("mode-collapse: All are alike.",)
