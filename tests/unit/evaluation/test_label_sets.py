@@ -16,7 +16,8 @@ from ganvas.data.prepared import PreparedData
 from ganvas.data.settings import DataSettings
 from ganvas.data.sources import open_source
 from ganvas.evaluation.evaluate import default_metrics
-from ganvas.evaluation.label_sets import labels_of_samples
+from ganvas.evaluation.families import FeatureSets, SetLabels
+from ganvas.evaluation.label_sets import confusion_of, labels_of_samples
 from ganvas.evaluation.measure import ScoringResult, measure
 from ganvas.evaluation.mode_classifier import mode_extractor
 from ganvas.generators.trained_generator import TrainedGenerator
@@ -175,3 +176,20 @@ def test_samples_should_have_the_labels_as_often_as_images_that_were_trained_on(
     assert extractor.expected is not None
     assert extractor.expected.tolist() == [0.8, 0.2]
     assert extractor.extract(torch.zeros(3)).tolist() == [0, -1, 1]
+
+
+def test_samples_without_labels_get_them_as_often_as_images_that_were_trained_on() -> None:
+    labels = np.array([0] * 90 + [1] * 10 + [1] * 50)
+    data = replace(tiny_data(150, held_out=50), labels=labels, label_names=("a", "b"))
+    unlabelled: Any = SimpleNamespace(draw_labels=lambda n, seed: None, label_names=())
+    drawn = labels_of_samples(unlabelled, data, 2_000, 0)
+    assert float(drawn.float().mean()) == pytest.approx(0.1, abs=0.025)
+
+
+def test_the_confusion_has_a_row_for_each_label_that_was_asked_for() -> None:
+    asked = torch.tensor([0, 0, 0, 0, 1, 1])
+    recognised = torch.tensor([0, 0, 0, 1, 1, 2])
+    labels = SetLabels(asked, asked, asked, ("a", "b", "c"))
+    confusion = confusion_of(FeatureSets(asked, asked, recognised, labels=labels), 64)
+    assert confusion["samples"] == [4, 2, 0]
+    assert confusion["fractions"] == [[0.75, 0.25, 0], [0, 0.5, 0.5], [0, 0, 0]]

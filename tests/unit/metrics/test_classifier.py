@@ -7,6 +7,7 @@ import json
 import os
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -344,3 +345,18 @@ def test_train_on_fake_trains_on_samples_and_tests_on_held_out_images(
         seed=0,
     )
     assert estimate.value == 30 / 40
+
+
+def test_train_on_fake_counts_right_answers_and_not_rounded_fractions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """0.29 * 100 is a little less than 29."""
+    pixels = torch.zeros(100, 1, 16, 16, dtype=torch.uint8)
+    labels = torch.zeros(100, dtype=torch.int64)
+    for right in range(101):
+        trained: Any = SimpleNamespace(training=SimpleNamespace(accuracy=right / 100))
+        monkeypatch.setattr(
+            train_on_fake, "train_classifier", lambda *args, found=trained, **settings: found
+        )
+        estimate = train_on_fake.train_on_fake(pixels, labels, pixels, labels, ("a", "b"), 0)
+        assert estimate.value == right / 100

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from ganvas.errors import RecipeError
 from ganvas.networks import DISCRIMINATORS, Dimensions, ImageShape
 from ganvas.training.freezing import freeze_stages, frozen_stages
+from ganvas.training.growing import with_averages
 from tests.builders.tiny import narrow
 
 
@@ -39,3 +41,17 @@ def test_freezing_every_stage_is_an_error_that_says_how_many_there_are() -> None
         "freeze_discriminator: at most 2 of this discriminator's 3 stages can keep their weights, "
         "as the last must train; got 3"
     )
+
+
+def test_stages_that_train_no_more_take_their_averages() -> None:
+    """Else the EMA of later stages would belong to other features (Sauer 2022's code)."""
+    names = ("grid.0.weight", "grid2.0.weight", "image.weight")
+    tensors = {
+        f"{network}/{name}": torch.tensor(10 * place + index)
+        for place, network in enumerate(("generator", "discriminator", "ema"))
+        for index, name in enumerate(names)
+    }
+    changed = {name: int(value) for name, value in with_averages(tensors, ["grid"]).items()}
+    assert changed == {name: int(value) for name, value in tensors.items()} | {
+        "generator/grid.0.weight": 20
+    }

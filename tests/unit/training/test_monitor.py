@@ -6,12 +6,14 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from ganvas.diagnosis import diagnose, evidence_of
 from ganvas.health.evidence import is_probed
 from ganvas.health.finding import Change, Finding, HealthStatus, Measurement
-from ganvas.recipes import CATALOG
+from ganvas.objectives.settings import ObjectiveSettings
+from ganvas.recipes import CATALOG, OnFailure, Recipe
 from ganvas.recipes.players import conditional
 from ganvas.runs import Run
 from ganvas.runs.history import Record, failing_spans
@@ -24,6 +26,7 @@ from ganvas.training.monitor import (
     open_findings,
 )
 from ganvas.training.state import TrainState
+from ganvas.training.stop import Signal
 from tests.builders import run_files
 from tests.builders.histories import HEALTHY, written
 from tests.builders.tiny import tiny_data, tiny_recipe
@@ -150,3 +153,45 @@ def test_labels_are_probed_beside_training_images_of_a_few_spread_over_all() -> 
     grey = ((probed.images + 1) * 127.5).round()
     assert torch.equal(grey, (20.0 * probed.labels)[:, None, None, None].expand(-1, 1, 8, 8))
     assert torch.equal(probed.images, labelled_images(data, state).images)
+
+
+def watched(folder: Path, recipe: Recipe) -> tuple[HealthMonitor, TrainState]:
+    """The monitor of a run that begins, on 19 images to train on and 11 others."""
+    recipe, data = recipe.with_fixed_schedules(), tiny_data(30, held_out=11)
+    run = Run.create(folder / "run", recipe, run_files.environment(), run_files.data())
+    state = TrainState.start(recipe, data, 0, torch.device("cpu"))
+    return HealthMonitor(run, recipe, data, state), state
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "stopping"), [("warn", False), ("stop", True), ("rewind", True)]
+)
+def test_only_what_fails_ends_training_where_the_recipe_says_so(
+    tmp_path: Path, on_failure: OnFailure, stopping: bool
+) -> None:
+    monitor, _ = watched(tmp_path, tiny_recipe(on_failure=on_failure))
+    monitor.findings = (finding("oscillation"),)
+    assert monitor.signal == Signal.CONTINUE
+    monitor.findings = (finding("oscillation"), finding("mode-collapse", "failing"))
+    assert monitor.signal == (Signal.UNHEALTHY if stopping else Signal.CONTINUE)
+
+
+def test_the_images_of_the_last_two_probes_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor, state = watched(tmp_path, tiny_recipe())
+    made = iter(torch.tensor([[1], [2], [3], [4]]))
+    monkeypatch.setattr(
+        "ganvas.training.monitor.run_probes", lambda context, *rates: ({}, next(made))
+    )
+    for expected in ([1], [1, 2], [2, 3], [3, 4]):
+        monitor.probe(state)
+        assert [int(snapshot) for snapshot in state.snapshots] == expected
+
+
+def test_packs_are_probed_although_they_do_not_divide_the_images(tmp_path: Path) -> None:
+    recipe = tiny_recipe(objective=ObjectiveSettings(pac=2))
+    monitor, state = watched(tmp_path, recipe)
+    numbers = monitor.probe(state)
+    assert {"probe/logits/real", "probe/logits/held_out", "probe/ranking/memory"} <= set(numbers)
+    assert "probe/gradient/discriminator/norm" in numbers

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from ganvas.errors import DataError
+from ganvas.processes import SINGLE_PROCESS
+from ganvas.runs.tuning import CandidateOutcome, read_tuning
 from ganvas.training import tuning
-from ganvas.training.tuning import early_metric, verdict_on
+from ganvas.training.candidates import with_tuning
+from ganvas.training.tuning import Candidates, candidate_run, early_metric, verdict_on
 
 from ...builders.loggers import empty_run
 from ...builders.tiny import tiny_data, tiny_recipe
@@ -52,3 +58,31 @@ def test_a_candidate_is_dropped_for_what_fails_and_not_for_what_is_to_be_watched
     outcome = verdict_on(empty_run(tmp_path))
     assert outcome.is_dropped
     assert outcome.reasons == ("mode-collapse: All are alike.",)
+
+
+def test_a_run_continues_with_the_values_and_the_files_of_the_chosen_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, plan = with_tuning(tiny_recipe(images=100_000))
+    run = empty_run(tmp_path)
+    run.write_recipe(recipe)
+    before_tuning = run.read_environment(), run.read_data()
+    for index, score in enumerate((100.0, 100.0, 50.0)):
+        plan = plan.with_outcome(index, CandidateOutcome("healthy", score=score))
+        own = candidate_run(run, index)
+        own.directory.mkdir(parents=True)
+        (own.directory / "history.jsonl").write_text(f"of {index}")
+        for name in ("recipe.json", "environment.json", "data.json", "status.json"):
+            (own.directory / name).write_text("its own")
+    replace(plan, metric="swd").write(run.directory)
+    display: Any = SimpleNamespace(message=lambda text: None)
+    Candidates(run, tiny_data(), torch.device("cpu"), SINGLE_PROCESS, display).tune()
+    tuned = read_tuning(run.directory)
+    assert tuned is not None
+    assert tuned.chosen == 2
+    assert (run.directory / "history.jsonl").read_text() == "of 2"
+    assert run.read_status().images_seen == plan.images
+    assert (run.read_environment(), run.read_data()) == before_tuning
+    for player in ("generator", "discriminator"):
+        before, after = getattr(recipe, player), getattr(run.read_recipe(), player)
+        assert after.learning_rate == pytest.approx(4 * before.learning_rate)

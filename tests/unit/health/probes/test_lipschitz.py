@@ -22,7 +22,7 @@ from ganvas.networks.blocks import (
     SumPool,
     UpsamplingConvolution,
 )
-from ganvas.networks.grouped import BilinearHalving
+from ganvas.networks.grouped import BilinearHalving, GroupedBlock
 from ganvas.networks.labels import (
     ConcatenatedLabels,
     LabelEmbedding,
@@ -308,3 +308,13 @@ def test_row_norms_neither_underflow_nor_overflow() -> None:
         row_norms(rows), torch.tensor([5.0, 5e-30, 5e30, 0.0]), atol=0, rtol=1e-6
     )
     assert not row_norms(torch.tensor([[1.0, float("nan")], [1.0, float("inf")]])).isfinite().any()
+
+
+def test_bound_of_a_grouped_block_is_one_more_than_that_of_its_branch() -> None:
+    """x + f(x), which starts as the identity."""
+    block, example = GroupedBlock(4, 4, depth=1), torch.zeros(1, 4, 3, 3)
+    assert module_bound(block, example, seeded())[0] == 1
+    nn.init.normal_(block.get_submodule("body.narrow").weight)  # type: ignore[arg-type]
+    branch, _ = module_bound(block.body, example, seeded())
+    assert branch > 0
+    assert module_bound(block, example, seeded())[0] == pytest.approx(1 + branch)
