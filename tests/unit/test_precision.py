@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from ganvas import precision
 from ganvas.errors import DeviceError
@@ -175,6 +176,22 @@ class TestSpectralNorm:
         theirs(inputs)
         for name, value in theirs.state_dict().items():
             assert torch.equal(ours.state_dict()[name], value), name
+
+    def test_no_product_of_the_iteration_can_be_rounded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Which autocast rounds depends on the device: on a CPU not those with a vector."""
+        rounding = []
+        forward = parametrizations._SpectralNorm.forward
+
+        def watched(norm: parametrizations._SpectralNorm, weight: Tensor) -> Tensor:
+            rounding.append(torch.is_autocast_enabled("cpu"))
+            return forward(norm, weight)
+
+        network = self.normed()
+        monkeypatch.setattr(parametrizations._SpectralNorm, "forward", watched)
+        BF16.through(network)(torch.randn(2, 2, 4, 4))
+        assert rounding == [False, False]
 
     def test_the_forward_pass_uses_the_normalised_weight(self) -> None:
         network = self.normed().eval()
