@@ -72,6 +72,7 @@ def test_from_folders_to_a_picture_with_a_row_for_each_label(
         "37 images through 3 labels at one latent" not in walk.out
     )  # 2 segments of 12, and the end
     assert "25 images through 3 labels at one latent" in walk.out
+    refused(ganvas("interpolate", run, "--label", "each", "-n", 3), "-n 3", "at one latent")
     assert library.load(run).label_names == NAMES
     copied = library.load(run / "generator")
     assert np.array_equal(

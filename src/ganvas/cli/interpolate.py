@@ -36,7 +36,7 @@ class Interpolate:
     """The run directory, a generator/ folder copied from one, an exported model.onnx, or
     hf:OWNER/NAME of the hub."""
     n: Annotated[int | None, tyro.conf.arg(aliases=("-n",))] = None
-    """Number of latents, by default 6."""
+    """Number of latents, by default 6; from label to label there is one."""
     steps: int = 12
     """Images from each latent to the next."""
     label: str | None = None
@@ -91,6 +91,11 @@ class Interpolate:
                 f"To plot them: {ganvas_command('sample', self.run_directory)}"
             )
         labels = labels_of(self.label, generator)
+        if self.n is not None and len(labels) > 1:
+            raise GanvasError(
+                f"-n {self.n}: a walk from label to label stays at one latent. Leave out -n, or "
+                "name one label"
+            )
         given = self.read_latents(generator)
         stops = len(labels) if len(labels) > 1 else len(given) if given is not None else n
         size = (generator.shape.height, generator.shape.width)

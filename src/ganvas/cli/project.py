@@ -16,7 +16,7 @@ from ganvas.cli.flag_names import with_flag_names
 from ganvas.command_line import ganvas_command
 from ganvas.errors import DataError, GanvasError, Interrupted
 from ganvas.formatting import format_count, format_estimate, format_number
-from ganvas.terminal import print_lines
+from ganvas.terminal import print_lines, printable
 
 if TYPE_CHECKING:
     from ganvas.data.prepared import PreparedData
@@ -248,6 +248,7 @@ def print_distances(
     """Print how near each picture came, and the median of the held-out images."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     columns = [name for name in COLUMNS if name in projection.distances]
     table = Table(box=None, pad_edge=False)
@@ -259,10 +260,12 @@ def print_distances(
     for name in columns:
         table.add_column(name, justify="right")
     for index, name in enumerate(names):
-        cells = [name, labels[index]] if labels else [name]
+        own = [name, labels[index]] if labels else [name]
+        # As `Text`, since rich takes brackets and colons of a plain text for its markup.
+        cells = [Text(printable(text, keep="")) for text in own]
         if held_out is not None:
             closer = held_out.closer_than(projection.distances["distance"][index])
-            cells.append(f"{round(closer * len(held_out))} of {len(held_out)}")
+            cells.append(Text(f"{round(closer * len(held_out))} of {len(held_out)}"))
         values = [format_number(projection.distances[key][index], 3) for key in columns]
         table.add_row(*cells, *values)
     if held_out is not None:

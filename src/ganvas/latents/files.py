@@ -143,7 +143,7 @@ def check_identity(path: Path, arrays: Arrays, inputs: InputSpec, what: str = "l
     """
     if GENERATOR not in arrays or str(arrays[GENERATOR]) == inputs.identity:
         return
-    seen = int(arrays[IMAGES_SEEN]) if IMAGES_SEEN in arrays else inputs.images_seen
+    seen = images_seen_in(path, arrays, inputs)
     advice = "Name the run that they are of, or make new ones from this one"
     if seen != inputs.images_seen:
         advice += f"; if they are of a checkpoint of this run, add --checkpoint {seen}"
@@ -151,6 +151,20 @@ def check_identity(path: Path, arrays: Arrays, inputs: InputSpec, what: str = "l
         f"{path} holds {what} of another generator, at {seen:,} images seen; this one is at "
         f"{inputs.images_seen:,}. {advice}"
     )
+
+
+def images_seen_in(path: Path, arrays: Arrays, inputs: InputSpec) -> int:
+    """How many images the generator of a file had seen; where it does not say, as this one.
+
+    Raises:
+        GanvasError: what it says is no count.
+    """
+    if IMAGES_SEEN not in arrays:
+        return inputs.images_seen
+    seen = arrays[IMAGES_SEEN]
+    if seen.shape or seen.dtype.kind not in "iu":
+        raise GanvasError(f"{path} is damaged: expected one whole number as {IMAGES_SEEN}")
+    return int(seen)
 
 
 def expected_shape(path: Path, space: str, inputs: InputSpec) -> tuple[int, ...]:
@@ -171,9 +185,13 @@ def read_values(path: Path, name: str, values: npt.NDArray[Any], shape: tuple[in
         raise GanvasError(
             f"{path}: expected {name} of shape (N, {wanted}) for this generator, got {values.shape}"
         )
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+    if values.dtype.kind not in "fiu":
         raise GanvasError(f"{path}: expected finite numbers as {name}")
-    return torch.from_numpy(values.astype(np.float32))
+    with np.errstate(over="ignore"):  # such a number becomes infinite
+        numbers = values.astype(np.float32)
+    if not np.isfinite(numbers).all():
+        raise GanvasError(f"{path}: expected finite numbers as {name}, of float32")
+    return torch.from_numpy(numbers)
 
 
 def read_labels(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import re
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
@@ -16,7 +22,7 @@ from ganvas.exports.folder import write_folder
 from ganvas.exports.plain_code import plain_code
 from ganvas.exports.request import ExportRequest
 from ganvas.generators.files import load
-from ganvas.networks import GENERATORS
+from ganvas.networks import GENERATORS, ImageShape
 from tests.builders.generators import LATENT_DIM, POINTS, small_generator
 from tests.builders.tiny import narrow
 
@@ -103,6 +109,23 @@ def test_a_folder_of_points_gives_points(tmp_path: Path) -> None:
     assert len(code.splitlines()) < 35
     for name in ("load.py", "network.py"):
         compile((folder / name).read_text(), name, "exec")
+
+
+@pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
+def test_its_picture_has_the_colours_and_the_transparency_of_the_images(
+    tmp_path: Path, channels: int, mode: str
+) -> None:
+    folder = exported(tmp_path, "mlp", shape=ImageShape(channels, 4, 6))
+    code = (folder / "load.py").read_text()
+    function = re.search(r"^def png\(.*?^    \)$", code, re.DOTALL | re.MULTILINE)
+    assert function is not None
+    module: dict[str, Any] = {"struct": struct, "zlib": zlib}
+    exec(function[0], module)
+    images = torch.arange(4 * 4 * 6 * channels, dtype=torch.uint8).view(4, 4, 6, channels)
+    with Image.open(io.BytesIO(module["png"](images, columns=2))) as picture:
+        assert (picture.mode, picture.size) == (mode, (12, 8))
+        pixels = np.asarray(picture).reshape(8, 12, channels)
+    assert np.array_equal(pixels[4:, 6:], images[3])
 
 
 class Branching(nn.Module):

@@ -152,6 +152,7 @@ class TestRefusals:
             ({"latents": latents[:0], "labels": labels[:0]}, r"got \(0, 8\)"),
             ({"latents": latents + np.nan, "labels": labels}, "expected finite numbers"),
             ({"latents": latents.astype(str), "labels": labels}, "expected finite numbers"),
+            ({"latents": np.full((2, LATENT_DIM), 1e39), "labels": labels}, "of float32"),
             ({"latents": latents}, "holds no labels, and this generator takes them"),
             ({"latents": latents, "labels": labels[:1]}, r"labels of shape \(2,\)"),
             ({"latents": latents, "labels": np.array(["red", "bleu"])}, "Did you mean blue"),
@@ -169,6 +170,11 @@ class TestRefusals:
         self.refused(generator, path, "of another generator, at 64 images seen.*Name the run")
         dataclasses.replace(other, images_seen=32).write_latents(path, latents)
         self.refused(generator, path, "at 32 images seen; this one is at 64.*--checkpoint 32")
+        for seen in (np.array("many"), np.array([32, 32])):
+            damaged = save(
+                path, {"latents": latents.values, "generator": "another", "images_seen": seen}
+            )
+            self.refused(generator, damaged, "is damaged: expected one whole number as images_seen")
 
     def test_another_number_of_styles(self, styled: TrainedGenerator, path: Path) -> None:
         save(path, {"styles": np.zeros((2, 4, 6))})
