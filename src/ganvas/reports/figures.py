@@ -11,7 +11,10 @@ from __future__ import annotations
 import functools
 import io
 import itertools
-from collections.abc import Callable, Sequence
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 import matplotlib
@@ -20,6 +23,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ganvas.formatting import format_short
 from ganvas.shared_changes import SharedChange
+from ganvas.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,9 +50,10 @@ SIZE = 10.5
 """Font size in SVG units; the page shows a unit as about one pixel."""
 
 LETTER = 6.4
-"""Mean width of a letter, in SVG units."""
+"""Mean width of a letter, in SVG units; one of Chinese, Japanese or Korean is `SIZE` wide."""
 
 STYLE: dict[Any, Any] = {
+    "text.parse_math": False,  # names may hold dollars
     "svg.fonttype": "none",
     "svg.hashsalt": "ganvas",
     "font.size": SIZE,
@@ -78,7 +83,16 @@ METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 P = ParamSpec("P")
 
-OUR_STYLE = SharedChange(lambda: matplotlib.rc_context(STYLE))
+
+@contextmanager
+def _style() -> Iterator[None]:
+    """Our style. Letters that matplotlib's font lacks are not warned of: the page's font draws."""
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+OUR_STYLE = SharedChange(_style)
 """matplotlib's settings while a chart is drawn."""
 
 
@@ -117,7 +131,7 @@ def finish_axes(axes: Axes, x_label: str, grid: Literal["x", "y"]) -> None:
 
 def name_rows(axes: Axes, names: Sequence[str], positions: Sequence[float]) -> None:
     """Write names on the y axis, one beside each row of a chart."""
-    axes.set_yticks(positions, names)
+    axes.set_yticks(positions, [printable(name, keep="") for name in names])
     axes.tick_params(axis="y", labelcolor=COLOURS["ink"])
 
 
@@ -138,7 +152,7 @@ def annotate(
         offset: from the point to the middle of the text's left side, in SVG units.
     """
     axes.annotate(
-        text,
+        printable(text, keep=""),
         at,
         xycoords=coords,
         xytext=offset,
@@ -157,7 +171,11 @@ def axis_label(value: float, _position: object = None) -> str:
 
 def text_width(texts: Sequence[str]) -> float:
     """About how wide the longest of these texts is, in SVG units."""
-    return LETTER * max((len(text) for text in texts), default=0)
+    widths = (
+        sum(SIZE if unicodedata.east_asian_width(letter) in "WF" else LETTER for letter in line)
+        for line in texts
+    )
+    return max(widths, default=0.0)
 
 
 def spread_apart(positions: Sequence[float], gap: float) -> list[float]:

@@ -17,6 +17,7 @@ from ganvas.reports.figures import (
 )
 from ganvas.reports.page import Drawing
 from ganvas.runs.tables import LabelConfusionTable
+from ganvas.terminal import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -82,7 +83,7 @@ def heat_map(names: list[str], fractions: list[list[float]]) -> Figure:
     axes.set_xlim(0, len(names))
     axes.set_ylim(len(names), 0)
     middles = [index + 0.5 for index in range(len(names))]
-    axes.set_xticks(middles, names, rotation=90)
+    axes.set_xticks(middles, [printable(name, keep="") for name in names], rotation=90)
     axes.tick_params(axis="x", labelcolor=COLOURS["ink"])
     axes.spines["bottom"].set_visible(False)
     name_rows(axes, names, middles)

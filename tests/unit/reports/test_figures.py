@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import matplotlib
 import pytest
 
@@ -41,3 +43,15 @@ def test_labels_of_neighbouring_ticks_differ() -> None:
         "202",
         "202.5",
     ]
+
+
+def test_chinese_letters_are_wider_than_latin_ones() -> None:
+    assert figures.text_width(["cat", "\u732b"]) == pytest.approx(3 * figures.LETTER)
+    assert figures.text_width(["ab", "\u5c0f\u732b"]) == 2 * figures.SIZE
+    assert figures.text_width([]) == 0
+
+
+def test_filters_of_warnings_are_restored() -> None:
+    before = list(warnings.filters)
+    charts.timeline([TimelineRow("\u732b", 0, 10, "finished", [])])
+    assert warnings.filters == before

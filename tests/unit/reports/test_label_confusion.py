@@ -36,3 +36,12 @@ def test_labels_without_samples_are_left_out() -> None:
     some = table([0.9, 0.8, 0.7])
     some["samples"][1] = 0
     assert labels_to_show(some) == [0, 2]
+
+
+def test_names_of_labels_are_drawn_as_they_are_in_any_script() -> None:
+    """Without a warning of matplotlib, whose font has no Chinese letters: warnings are errors."""
+    some = table([0.9, 0.8, 0.7, 0.6])
+    some["labels"] = ["\u732b", "$5 to $10", "$\\price$", "a\udcff\x1b"]
+    svg = confusion_drawing(some).svg.decode()
+    for name in ("\u732b", "$5 to $10", "$\\price$", "a\\udcff\\u001b"):
+        assert svg.count(f">{name}<") == 2
