@@ -183,6 +183,7 @@ def load(
         DeviceError: this machine has no such device.
     """
     check_type("run", run, (str, os.PathLike, Run), "a run, or the path of one")
+    check_type("checkpoint", checkpoint, str, "last, best, or images seen as a text such as '80k'")
     if discriminator and not isinstance(run, Run):
         check_has_discriminator(given_path(run))
     directory = run.directory if isinstance(run, Run) else local_path(run, checkpoint)

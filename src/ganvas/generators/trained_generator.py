@@ -197,4 +197,6 @@ class TrainedGenerator(Editing, Projecting):
             RunError: the file cannot be written.
         """
         self.check_latents(latents)
+        if latents.labels is not None and latents.labels.is_floating_point():
+            raise GanvasError("latents: no file holds mixtures of labels: give each one label")
         write_latents(as_path("path", path), latents, self.inputs, names)

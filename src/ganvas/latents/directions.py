@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ganvas.arguments import check_type, in_words, is_count
 from ganvas.errors import ArgumentError, GanvasError
-from ganvas.latents.latents import Latents, styles_of
+from ganvas.latents.latents import Latents, mixtures, styles_of
 from ganvas.networks.first_layers import first_layers
 from ganvas.networks.styles import StyleBased
 
@@ -156,11 +156,6 @@ def layer_mask(count: int, layers: Sequence[int] | None) -> Tensor:
     mask = torch.zeros(count, 1)
     mask[list(layers)] = 1
     return mask
-
-
-def mixtures(labels: Tensor, num_labels: int) -> Tensor:
-    """Labels int64 (N,) as mixtures float32 (N, K); mixtures as they are."""
-    return labels if labels.is_floating_point() else F.one_hot(labels, num_labels).float()
 
 
 def strips(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor, nn
 
 from ganvas.images import from_network
@@ -53,6 +54,11 @@ class Latents:
         """The same on a device."""
         labels = None if self.labels is None else self.labels.to(device)
         return Latents(self.values.to(device), labels, self.space)
+
+
+def mixtures(labels: Tensor, num_labels: int) -> Tensor:
+    """Labels int64 (N,) as mixtures float32 (N, K); mixtures as they are."""
+    return labels if labels.is_floating_point() else F.one_hot(labels, num_labels).float()
 
 
 def images_of(network: nn.Module, latents: Latents) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -180,6 +181,8 @@ class RandomInputs:
                 "this generator takes no labels: it was trained without. Train one that does with "
                 "--labels on, or with a recipe whose name ends in -conditional"
             )
+        if isinstance(labels, np.generic | np.ndarray | Tensor) and labels.ndim == 0:
+            labels = labels.item()
         check_type("labels", labels, (str, int, Iterable), "a label, or one for each image")
         names = [labels] * n if isinstance(labels, str | int) else list(labels)
         if len(names) != n:
@@ -191,6 +194,7 @@ class RandomInputs:
         check_type(
             "latents", latents, Latents, "Latents, as sample_latents and read_latents give them"
         )
+        check_type("latents.values", latents.values, Tensor, "a tensor")
         shape = (self.latent_dim,) if latents.space == "z" else self.style_shape
         if shape is None:
             raise GanvasError("latents: these are styles, and this generator has no style space")
@@ -198,10 +202,32 @@ class RandomInputs:
         if given[1:] != shape or not given[0]:
             wanted = ", ".join(map(str, ("N", *shape)))
             raise GanvasError(f"latents: expected values of shape ({wanted}), got {given}")
+        if latents.values.dtype != torch.float32:
+            dtype = str(latents.values.dtype).removeprefix("torch.")
+            raise ArgumentError("latents.values", f"expected float32, got {dtype}: use .float()")
         if latents.space == "z" and (latents.labels is None) != (self.label_set is None):
             takes = "no labels" if self.label_set is None else "labels"
             have = "none" if latents.labels is None else "some"
             raise GanvasError(f"latents: this generator takes {takes}, and these have {have}")
+        if latents.space == "z" and latents.labels is not None:
+            self._check_labels(latents.labels, given[0])
+
+    def _check_labels(self, labels: Tensor, n: int) -> None:
+        """Raise an `ArgumentError` unless they are labels or mixtures of labels of n latents."""
+        count = len(self.label_names)
+        check_type("latents.labels", labels, Tensor, "a tensor")
+        if labels.is_floating_point():
+            fit = tuple(labels.shape) == (n, count)
+        else:
+            fit = labels.dtype == torch.int64 and tuple(labels.shape) == (n,)
+            fit = fit and bool(((labels >= 0) & (labels < count)).all())
+        if not fit:
+            dtype = str(labels.dtype).removeprefix("torch.")
+            raise ArgumentError(
+                "latents.labels",
+                f"expected int64 ({n},) from 0 to {count - 1}, or mixtures of labels float32 "
+                f"({n}, {count}), got {dtype} {tuple(labels.shape)}",
+            )
 
     def draw_labels(self, n: int, seed: int = 0) -> Tensor | None:
         """The labels of `sample`, int64 (n,): drawn as often as the training images have them.

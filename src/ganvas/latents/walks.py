@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - the usual name
 from torch import Tensor
 
-from ganvas.latents.latents import Latents
+from ganvas.latents.latents import Latents, mixtures
 
 
 def walk(stops: Latents, steps: int, loop: bool, num_labels: int = 0) -> Latents:
     """A walk through latents, `steps` images per segment: on the sphere, or straight for styles.
 
     Args:
-        stops: n of them; labels, if any, int64 (n,).
+        stops: n of them, perhaps with labels or mixtures of labels.
         steps: images from each to the next.
         loop: back to the first, and ends before it would repeat it.
         num_labels: K, of a generator that takes labels.
@@ -26,12 +25,12 @@ def walk(stops: Latents, steps: int, loop: bool, num_labels: int = 0) -> Latents
     pairs = [(index, (index + 1) % n) for index in range(n if loop else n - 1)]
     between = slerp if stops.space == "z" else straight
     segments = [between(values[start], values[end], alpha) for start, end in pairs]
-    mixtures = None
+    labels = None
     if stops.labels is not None:
-        corners = F.one_hot(stops.labels, num_labels).float().to(values.device)
+        corners = mixtures(stops.labels, num_labels).to(values.device)
         mixed = [straight(corners[start], corners[end], alpha) for start, end in pairs]
-        mixtures = torch.cat(mixed if loop else [*mixed, corners[-1:]])
-    return Latents(torch.cat(segments if loop else [*segments, values[-1:]]), mixtures, stops.space)
+        labels = torch.cat(mixed if loop else [*mixed, corners[-1:]])
+    return Latents(torch.cat(segments if loop else [*segments, values[-1:]]), labels, stops.space)
 
 
 def straight(start: Tensor, end: Tensor, alpha: Tensor) -> Tensor:

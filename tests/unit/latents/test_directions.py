@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ganvas.errors import GanvasError
 from ganvas.generators.trained_generator import TrainedGenerator
-from ganvas.latents.directions import Directions, first_matrix, ganspace, mixtures, sefa
-from ganvas.latents.latents import Latents, styles_of
+from ganvas.latents.directions import Directions, first_matrix, ganspace, sefa
+from ganvas.latents.latents import Latents, mixtures, styles_of
 from ganvas.networks.first_layers import FirstConvolution, FirstLinear
 from tests.builders.generators import LATENT_DIM, small_generator
 from tests.builders.styles import LAYERS, STRETCH, toy_generator

@@ -21,6 +21,7 @@ PLAIN = small_generator()
 LABELLED = small_generator(labelled=True)
 STYLES = toy_generator()
 FOUND = STYLES.directions()
+MIXED = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
 PICTURE = np.zeros((1, 16, 16, 1), np.uint8)
 
 WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
@@ -49,6 +50,32 @@ WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
         "latents: this generator takes labels, and these have none",
         lambda: LABELLED.generate(Latents(torch.zeros(2, LATENT_DIM))),
     ),
+    (
+        "latents.values: expected a tensor, got a ndarray",
+        lambda: PLAIN.generate(Latents(np.zeros((2, LATENT_DIM)))),
+    ),
+    (
+        "latents.values: expected float32, got float64",
+        lambda: PLAIN.generate(Latents(torch.zeros(2, LATENT_DIM).double())),
+    ),
+    *(
+        (
+            "latents.labels: expected int64 (2,) from 0 to 2, or mixtures of labels float32 "
+            f"(2, 3), got {got}",
+            lambda labels=labels: LABELLED.generate(Latents(torch.zeros(2, LATENT_DIM), labels)),
+        )
+        for got, labels in (
+            ("int64 (1,)", torch.tensor([0])),
+            ("int64 (2,)", torch.tensor([0, 3])),
+            ("int64 (2,)", torch.tensor([-1, 0])),
+            ("int32 (2,)", torch.tensor([0, 1], dtype=torch.int32)),
+            ("float32 (2, 2)", torch.ones(2, 2)),
+        )
+    ),
+    (
+        "latents: no file holds mixtures of labels",
+        lambda: LABELLED.write_latents("no.npz", Latents(torch.zeros(2, LATENT_DIM), MIXED)),
+    ),
     ("path: expected a path, got 3", lambda: PLAIN.read_latents(3)),
     ("paths: expected a path, got a list", lambda: PLAIN.read_pictures(["a.png"])),
     ("n: expected 1 to 4, the directions there are, got 0", lambda: FOUND.first(0)),
@@ -67,6 +94,7 @@ WRONG: tuple[tuple[str, Callable[[], Any]], ...] = (
     ("space: expected one of auto, z, w, w+, got 'x'", lambda: PLAIN.project(PICTURE, space="x")),
     ("distance: expected one of auto, f", lambda: PLAIN.project(PICTURE, distance="l1")),
     ("run: expected a run, or the path of one, got 3", lambda: ganvas.load(3)),
+    ("checkpoint: expected last, best, or images", lambda: ganvas.load("x", checkpoint=512)),
 )
 
 
@@ -90,3 +118,14 @@ def test_whole_numbers_and_paths_of_other_types_are_taken(
     generator.write_latents(str(tmp_path / "latents.npz"), latents)
     read = generator.read_latents(tmp_path / "latents.npz")
     assert np.array_equal(generator.generate(read), images)
+
+
+@pytest.mark.parametrize("label", [np.int64(2), np.array(2), torch.tensor(2), np.str_("blue")])
+def test_a_label_may_be_a_number_of_numpy_or_torch(label: Any) -> None:
+    assert np.array_equal(LABELLED.sample(2, labels=label), LABELLED.sample(2, labels="blue"))
+
+
+def test_a_walk_goes_through_mixtures_of_labels() -> None:
+    stops = Latents(LABELLED.latents(2), MIXED)
+    walk = LABELLED.interpolate_latents(stops, steps=2)
+    assert np.array_equal(walk[::2], LABELLED.generate(stops))
