@@ -356,10 +356,13 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def test_demo_shows_the_images_of_sample_until_ctrl_c(
-    window: Page, pages: dict[str, Exported]
+    window: Page, pages: dict[str, Exported], tmp_path: Path
 ) -> None:
     grey, labelled = pages["grey"], pages["labelled"]
-    process = start(["demo", grey.folder, labelled.folder, "--no-browser"])
+    write_generator(tmp_path / "normalising", "fastgan", ImageShape(1, 16, 16))
+    process = start(
+        ["demo", grey.folder, labelled.folder, tmp_path / "normalising", "--no-browser"]
+    )
     try:
         address = process.stdout.readline().split()[0]
         show(window, f"{address}/#seed=2&n=16")
@@ -371,6 +374,15 @@ def test_demo_shows_the_images_of_sample_until_ctrl_c(
         window.wait_for("!drawing")
         sampled = labelled.generator.sample(64, seed=2)
         assert np.array_equal(pictures(window, labelled.generator, 64), sampled)
+        show(window, f"{address}/#seed=2&run=1&truncation=0.5")
+        hidden = "document.getElementById('truncation-control').hidden"
+        assert window.evaluate(f"[{hidden}, location.hash.includes('truncation=0.5')]") == [0, 1]
+        window.evaluate("run.value = 2; run.dispatchEvent(new Event('change'))")
+        window.wait_for("document.title === 'normalising' && location.hash === '#seed=2&run=2'")
+        window.wait_for("!drawing")
+        assert window.evaluate(hidden)
+        show(window, f"{address}/#seed=2&run=2&truncation=0.5")
+        assert window.evaluate("location.hash") == "#seed=2&run=2"
         assert [url for url in window.requests if not url.startswith((address, "data:"))] == []
         process.send_signal(signal.SIGINT)
         ended = finish(process)

@@ -88,7 +88,10 @@ class Sample:
             raise GanvasError(f"{out}: {self.run_directory} generates points: give a .png or .npz")
         labels = labels_of(self.label, generator)
         several = len(labels) > 1
-        n = self.n or (POINTS if points else sample_files.COLUMNS if several else IMAGES)
+        usual = POINTS if points else sample_files.COLUMNS if several else IMAGES
+        if suffix == ".png":
+            usual = sample_files.fitting_count(generator, usual, len(labels))
+        n = self.n or usual
         request = sample_files.SampleRequest(generator, n, seed, labels)
         if self.latents is not None:
             given = generator.read_latents(self.latents)

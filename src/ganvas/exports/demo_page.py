@@ -39,6 +39,8 @@ class PageRun:
     kicker: str
     """What it is, in a line above its name."""
     generator: TrainedGenerator
+    truncates: bool
+    """Whether truncation changes its pictures: otherwise the page does not offer it."""
 
     def to_table(self) -> dict[str, Any]:
         """As the page's script reads it."""
@@ -50,15 +52,18 @@ class PageRun:
             "latent_dim": self.generator.latent_dim,
             "labels": labels.names if labels else None,
             "label_counts": labels.counts if labels else None,
+            "truncates": self.truncates,
         }
 
 
-def page_run(name: str, generator: TrainedGenerator) -> PageRun:
+def page_run(name: str, generator: TrainedGenerator, moves_styles: bool) -> PageRun:
     """The description of a generator.
 
     Args:
         name: of its run, for people.
         generator: what `ganvas.load` gives.
+        moves_styles: whether truncation moves the styles of a style generator; otherwise it
+            shortens latents, and has no effect on one that normalises them.
 
     Raises:
         GanvasError: it makes points, no images.
@@ -71,7 +76,9 @@ def page_run(name: str, generator: TrainedGenerator) -> PageRun:
     if generator.data is not None:
         parts.append(f"trained on {generator.data.name}")
     parts.append(f"{generator.images_seen:,} images seen")
-    return PageRun(name, " · ".join(parts), generator)
+    by_styles = moves_styles and generator.style_shape is not None
+    truncates = by_styles or generator.depends_on_length()
+    return PageRun(name, " · ".join(parts), generator, truncates)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ FOOTER = (
 
 def write_web_page(request: ExportRequest) -> str:
     """Write the page, as one file or as a folder, and say how its generator compares with torch."""
-    run = page_run(request.name, request.trained)
+    run = page_run(request.name, request.trained, moves_styles=False)
     generator, comparison = checked_onnx(dataclasses.replace(request, output="uint8"))
     if request.folder:
         with storage.write_errors(request.out), storage.atomic_directory(request.out) as draft:

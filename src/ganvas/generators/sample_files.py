@@ -86,6 +86,26 @@ class SampleRequest:
         return None if labels is None else np.array(self.generator.label_names)[labels.numpy()]
 
 
+def most_in_picture(size: tuple[int, int], factor: int) -> int:
+    """How many images one picture holds.
+
+    Args:
+        size: height and width of an image.
+        factor: by which it is enlarged.
+    """
+    return MOST_PIXELS // ((size[0] * factor) * (size[1] * factor))
+
+
+def fitting_count(generator: TrainedGenerator, n: int, labels: int = 1) -> int:
+    """The usual number of images, or of each of several labels; fewer where the images are so large
+    that one picture does not hold them. At least 1."""
+    if generator.makes_points:
+        return n
+    size = (generator.shape.height, generator.shape.width)
+    most = most_in_picture(size, display_factor(size))
+    return max(1, min(n, most // max(1, labels)))
+
+
 def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -> None:
     """Raise a `GanvasError` if so many images are too many for one picture.
 
@@ -94,7 +114,7 @@ def check_picture(count: int, size: tuple[int, int], factor: int, advice: str) -
         factor: by which it is enlarged.
         advice: what to do then.
     """
-    most = MOST_PIXELS // ((size[0] * factor) * (size[1] * factor))
+    most = most_in_picture(size, factor)
     if count > most:
         raise GanvasError(
             f"{count:,} images are too many for one picture, which holds {most:,} of this size. "

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from ganvas import storage, tensor_file
 from ganvas.diagnosis import diagnose
 from ganvas.errors import RunError
 from ganvas.generators.files import load, save_generator
-from ganvas.generators.sample_files import SampleRequest, write_grid
+from ganvas.generators.sample_files import SampleRequest, fitting_count, write_grid
 from ganvas.generators.trained_generator import TrainedGenerator
 from ganvas.hub.card import PICTURE, CardContent, has_rows, model_card
 from ganvas.hub_files import CONFIG_JSON, DISCRIMINATOR_FILE, RECIPE_FILE, WEIGHTS, HubAddress
@@ -77,8 +78,11 @@ def picture_of(generator: TrainedGenerator) -> SampleRequest:
     if generator.makes_points:
         return SampleRequest(generator, POINTS, SEED)
     if has_rows(generator):
-        return SampleRequest(generator, COLUMNS, SEED, generator.label_names)
-    return SampleRequest(generator, COLUMNS**2, SEED)
+        labels = generator.label_names
+        n = fitting_count(generator, COLUMNS, len(labels))
+        return SampleRequest(generator, n, SEED, labels)
+    side = math.isqrt(fitting_count(generator, COLUMNS**2))
+    return SampleRequest(generator, side**2, SEED)
 
 
 def read_pair(run: Run, recipe: Recipe, generator: TrainedGenerator) -> tensor_file.Tensors:

@@ -21,7 +21,7 @@ from ganvas.latents.files import InputSpec
 from ganvas.latents.latents import BATCH_SIZE, Latents
 from ganvas.latents.rejection import BLOCK, TrainedDiscriminator, best_of_block
 from ganvas.latents.settings import check_truncation, parse_keep
-from ganvas.latents.truncation import check_truncates, truncate
+from ganvas.latents.truncation import check_truncates, depends_on_length, truncate
 from ganvas.networks import ImageShape
 from ganvas.networks.styles import StyleBased
 from ganvas.randomness import draw_latents, named_generator
@@ -114,10 +114,18 @@ class RandomInputs:
         """
         check_truncation(truncation)
         if truncation != 1:
-            first = torch.zeros(2, dtype=torch.int64, device=self.device)
-            labels = None if self.label_set is None else first
-            check_truncates(self.network, Latents(self.latents(2), labels))
+            check_truncates(self.network, self._two_latents())
         return replace(self, truncation=truncation)
+
+    @usual_torch()
+    def depends_on_length(self) -> bool:
+        """Whether the length of latents has an effect: not where the network normalises them."""
+        return depends_on_length(self.network, self._two_latents())
+
+    def _two_latents(self) -> Latents:
+        """Two of the first label, to try something with."""
+        first = torch.zeros(2, dtype=torch.int64, device=self.device)
+        return Latents(self.latents(2), None if self.label_set is None else first)
 
     def keeping(self, keep: str) -> Self:
         """The same generator, whose best images are chosen by the discriminator.

@@ -54,20 +54,28 @@ def nearest_means(mean_styles: Tensor, styles: Tensor) -> Tensor:
     return mean_styles[torch.cdist(styles.mean(1), mean_styles).argmin(1)]
 
 
-def check_truncates(network: nn.Module, latents: Latents) -> None:
-    """Raise a `GanvasError` if truncation would do nothing, because the network normalises latents.
+def depends_on_length(network: nn.Module, latents: Latents) -> bool:
+    """Whether the length of latents has an effect.
 
     Halving them must change images, by more than a thousandth of what other latents change.
 
     Args:
-        latents: at least two, to try.
+        latents: at least two, to try, in the space z.
     """
-    if isinstance(network, StyleBased):
-        return
+    halved = Latents(latents.values / 2, latents.labels)
     with torch.inference_mode():
         images = images_of(network, latents)
-        halved = images_of(network, truncate(network, latents, 0.5))
-    if (images - halved).norm() <= 1e-3 * (images - images.roll(1, 0)).norm():
+        others = images_of(network, halved)
+    return bool((images - others).norm() > 1e-3 * (images - images.roll(1, 0)).norm())
+
+
+def check_truncates(network: nn.Module, latents: Latents) -> None:
+    """Raise a `GanvasError` if truncation would do nothing, because the network normalises latents.
+
+    Args:
+        latents: at least two, to try (`depends_on_length`).
+    """
+    if not isinstance(network, StyleBased) and not depends_on_length(network, latents):
         raise ArgumentError(
             "truncation",
             "this generator's images do not depend on the length of its latents, which it "

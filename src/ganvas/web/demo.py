@@ -55,7 +55,7 @@ def load_runs(sources: Sequence[Path], device: str, checkpoint: str) -> list[Pag
     """
     names = distinct_names(sources)
     return [
-        page_run(name, generator_files.load(source, device, checkpoint))
+        page_run(name, generator_files.load(source, device, checkpoint), moves_styles=True)
         for name, source in zip(names, sources, strict=True)
     ]
 

@@ -15,13 +15,14 @@ from ganvas.exports.demo_page import PageRun, page_file, page_run
 from ganvas.exports.web_page import shipped
 
 from ...builders.generator_folders import LABELS, write_generator
+from ...builders.generators import small_generator
 
 MODEL = b"the generator as ONNX"
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> PageRun:
-    return page_run("<!--<script>", write_generator(tmp_path / "run", labels=LABELS))
+    return page_run("<!--<script>", write_generator(tmp_path / "run", labels=LABELS), True)
 
 
 def test_the_one_file_has_all_parts_inside(run: PageRun) -> None:
@@ -63,6 +64,20 @@ def test_a_folder_has_the_same_page_with_files_beside_it(run: PageRun) -> None:
     assert b"MIT License" in folder["LICENSE-onnxruntime-web.txt"]
     assert len(page) < 60_000
     assert "connect-src &#39;self&#39;" in page
+
+
+@pytest.mark.parametrize(
+    ("family", "on_exported_page", "served"),
+    [("dcgan", True, True), ("style", False, True), ("fastgan", False, False)],
+)
+def test_truncation_is_offered_where_it_has_an_effect(
+    family: str, on_exported_page: bool, served: bool
+) -> None:
+    generator = small_generator(family)
+    expected = {False: on_exported_page, True: served}
+    for moves_styles, offered in expected.items():
+        run = page_run("run", generator, moves_styles)
+        assert run.to_table()["truncates"] is offered
 
 
 def test_the_licence_of_the_runtime_is_shipped() -> None:

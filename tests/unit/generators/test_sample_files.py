@@ -23,6 +23,7 @@ from ganvas.generators import files as generator_files
 from ganvas.generators import sample_files
 from ganvas.generators.sample_files import (
     SampleRequest,
+    fitting_count,
     write_folder,
     write_grid,
     write_npz,
@@ -248,3 +249,13 @@ class TestLabels:
         for label in ("Bag", "each"):
             with pytest.raises(GanvasError, match="takes no labels"):
                 labels_of(label, generator)
+
+
+def test_by_default_a_picture_has_as_many_images_as_it_holds(generator: TrainedGenerator) -> None:
+    large = dataclasses.replace(generator, shape=ImageShape(3, 1024, 768))
+    assert fitting_count(generator, 64) == 64
+    assert fitting_count(large, 64) == 63
+    assert fitting_count(large, 10, labels=10) == 6
+    assert fitting_count(large, 10, labels=1000) == 1
+    points = dataclasses.replace(generator, shape=ImageShape(2, 1, 1), extent=1.5)
+    assert fitting_count(points, 2_500) == 2_500

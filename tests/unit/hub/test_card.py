@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from ganvas.generators.sample_files import check_picture
 from ganvas.hub.card import has_rows
 from ganvas.hub.folder import picture_of
 from ganvas.labels import LabelSet
+from ganvas.networks import ImageShape
 from tests.builders.generators import small_generator
 
 
@@ -18,3 +22,19 @@ def test_rows_are_named_exactly_where_the_picture_has_them() -> None:
     for generator in (small_generator(), replace(labelled, label_set=many)):
         assert not has_rows(generator)
         assert picture_of(generator).labels == ()
+
+
+@pytest.mark.parametrize(
+    ("side", "plain", "each"), [(64, 64, 8), (1024, 36, 8), (2048, 9, 3), (8192, 1, 1)]
+)
+def test_of_large_images_the_picture_has_as_many_as_it_holds(
+    side: int, plain: int, each: int
+) -> None:
+    shape = ImageShape(3, side, side)
+    counts = []
+    for generator in (small_generator(), small_generator(labelled=True)):
+        request = picture_of(replace(generator, shape=shape))
+        counts.append(request.n)
+        if side < 8192:
+            check_picture(request.count, (side, side), 1, "")
+    assert counts == [plain, each]

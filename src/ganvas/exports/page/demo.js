@@ -49,7 +49,7 @@ function readAddress() {
   state.seed = wholeNumber(given.get("seed"), LARGEST_SEED, state.seed);
   state.other = wholeNumber(given.get("other"), LARGEST_SEED, after(state.seed));
   state.mix = fraction(given.get("mix"), 0);
-  state.truncation = fraction(given.get("truncation"), 1);
+  state.truncation = about().truncates ? fraction(given.get("truncation"), 1) : 1;
   const label = given.get("label");
   const each = label === "each" && labels().length > 0;
   state.label = each ? "each" : wholeNumber(label, labels().length - 1, null);
@@ -90,6 +90,7 @@ function showState() {
   byId("run-control").hidden = config.runs.length < 2;
   const shares = [["", "as often as in the data"], ["each", "each: a row a label"]];
   fill(byId("label"), [...shares, ...names.map((name, index) => [index, name])], state.label ?? "");
+  byId("truncation-control").hidden = !about().truncates;
   byId("label-control").hidden = byId("labels-stay").hidden = names.length === 0;
   byId("count-name").textContent = state.label === "each" ? "Pictures a label" : "Pictures";
   fill(byId("count"), counts().map((count) => [count, count]), state.n);
@@ -310,6 +311,7 @@ async function open() {
 
 async function chooseRun(run) {
   Object.assign(state, { run, label: null, n: USUAL_COUNT });
+  if (!about().truncates) state.truncation = 1;
   view.of = null;
   await open();
 }
