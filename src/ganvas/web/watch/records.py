@@ -105,15 +105,17 @@ class Findings:
 
 
 def finding_table(record: Record) -> dict[str, Any]:
-    """A finding for the page; one of another version without its numbers and advice."""
+    """A finding for the page; one of another version or damaged without its numbers and advice."""
     table = {key: record.get(key, "") for key in ("symptom", "verdict", "since", "meaning")}
     try:
         finding = Finding.from_table(record)
-    except GanvasError:
+        numbers = [json_files.to_plain(number) for number in finding.numbers]
+        json_files.check_finite(numbers)
+    except (GanvasError, ValueError):
         return {**table, "numbers": [], "advice": [], "paper": ""}
     return {
         **table,
-        "numbers": [json_files.to_plain(number) for number in finding.numbers],
+        "numbers": numbers,
         "advice": [{"flag": change.flag, "why": change.why} for change in finding.advice],
         "paper": finding.paper,
     }
@@ -169,8 +171,8 @@ class Scores:
         """The newest score for the page; None before the first."""
         if self.latest is None:
             return None
-        keys = ("metric", "value", "images_seen", "floor")
-        return {key: self.latest[key] for key in keys}
+        table = {key: self.latest[key] for key in ("metric", "value", "images_seen")}
+        return {**table, "floor": finite_number(self.latest["floor"])}
 
 
 def finite_numbers(record: Record) -> Iterator[tuple[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,24 @@ def test_a_cut_history_and_findings_of_a_newer_version_do_not_hide_the_rest(tmp_
     (run.directory / "findings.jsonl").write_text(json.dumps(newer) + "\n")
     shown = row(run)
     assert (shown["seen"], shown["symptom"]) == (1_000, "")
+
+
+def test_numbers_that_are_not_finite_do_not_end_the_page_of_all_runs(tmp_path: Path) -> None:
+    """JSON has none, so one such number would end the stream that all rows come in."""
+    case = SICK["clip 1e-4"]
+    run = made_run(tmp_path / "a", case.evidence.records, case.evidence.recipe)
+    run.scores.append(run_files.score(images_seen=64, metric="swd", floor=math.nan))
+    path = run.directory / "findings.jsonl"
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    for event in events:
+        for number in event.get("numbers", ()):
+            number["value"] = math.inf
+    path.write_text("".join(json.dumps(event) + "\n" for event in events))
+    looked_at = watched(run)
+    looked_at.poll(1)
+    json.dumps([looked_at.row, looked_at.details()], allow_nan=False)
+    assert looked_at.row["score"]["floor"] is None
+    assert "clip-too-small" in {finding["symptom"] for finding in looked_at.details()["findings"]}
 
 
 def test_no_description_is_read_through_a_link_that_leads_out(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ class Overview {
     if (two && !part.row.problem) fill(this.head, el("h3", {}, el("a", { href: `/run/${this.id}` }, part.row.name)), ...headline(part.row));
     const facts = (part.facts ?? []).map(([term, value, note]) => el("div", {}, el("dt", {}, term), el("dd", {}, value), el("dd", {}, note)));
     const score = part.row.score;
-    if (score) facts.push(el("div", {}, el("dt", {}, score.metric), el("dd", {}, formatNumber(score.value)), el("dd", {}, `at ${images(score.images_seen)} images; real images ${formatNumber(score.floor)}`)));
+    if (score) facts.push(el("div", {}, el("dt", {}, score.metric), el("dd", {}, formatNumber(score.value)), el("dd", {}, `at ${images(score.images_seen)} images${score.floor === null ? "" : `; real images ${formatNumber(score.floor)}`}`)));
     const report = part.report ? el("p", {}, el("a", { href: `/report/${this.id}` }, "The report of this run")) : "";
     const commands = (part.commands ?? []).map((command) => el("pre", { class: "wrap" }, el("code", {}, command)));
     fill(this.facts, el("dl", { class: "facts" }, ...facts), report, two ? "" : el("h3", {}, "In the terminal"), ...(two ? [] : commands));
