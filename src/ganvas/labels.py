@@ -106,8 +106,18 @@ class LabelSet:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> LabelSet:
-        """The labels of `to_table`."""
-        return cls(tuple(table["names"]), tuple(table["training_images"]))
+        """The labels of `to_table`.
+
+        Raises:
+            ValueError: there is not one count of training images for each name.
+        """
+        names, counts = tuple(table["names"]), tuple(table["training_images"])
+        if len(names) != len(counts) or min(counts, default=0) < 0 or not sum(counts):
+            raise ValueError(
+                f"labels: expected training images of {format_count(len(names), 'name')}, "
+                f"got {list(counts)}"
+            )
+        return cls(names, counts)
 
 
 def unsuitable(labels: LabelSet | None) -> str:

@@ -51,6 +51,8 @@ def read(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with storage.utf8_name(path) as name, safetensors.safe_open(name, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if "ganvas" not in metadata:
+            raise RunError(f"{path} was not written by ganvas, or its metadata were left out")
         content = json_files.parse_json(metadata["ganvas"])
         values: dict[str, Any] = content["values"]
         digest: str = content["digest"]

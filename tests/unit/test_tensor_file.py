@@ -110,7 +110,7 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
     )
     foreign = tmp_path / "foreign.safetensors"
     safetensors.torch.save_file({"w": torch.ones(2)}, foreign)
-    assert "cannot be read" in refused(foreign)
+    assert "foreign.safetensors was not written by ganvas" in refused(foreign)
     pickled = tmp_path / "pickled.safetensors"
     torch.save({"w": torch.ones(2)}, pickled)
     assert "cannot be read" in refused(pickled)

@@ -20,13 +20,20 @@ from ganvas.networks import ImageShape
 from ganvas.runs.tables import Shape
 
 
+class LabelsTable(TypedDict):
+    """As `LabelSet.to_table` gives it."""
+
+    names: list[str]
+    training_images: list[int]
+
+
 class GeneratorConfig(TypedDict):
     """The fields that are read; `generator_config` has more, for people."""
 
     image: Shape
     latent_dim: int
     extent: NotRequired[float]
-    labels: NotRequired[dict[str, Any]]
+    labels: NotRequired[LabelsTable]
     data: NotRequired[dict[str, Any]]
     later_doublings: NotRequired[int]
 

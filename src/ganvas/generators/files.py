@@ -198,8 +198,8 @@ def load(
         directory = _directory_of(Run.open(directory))
     config = _read_config(directory / CONFIG_JSON)
     shape = ImageShape(**config["image"])
-    labels = LabelSet.from_table(config["labels"]) if "labels" in config else None
     try:
+        labels = LabelSet.from_table(config["labels"]) if "labels" in config else None
         description = parse_generator(config["network"])
         later_doublings = config.get("later_doublings", 0)
         dimensions = dimensions_of(shape, config["latent_dim"], labels, later_doublings)

@@ -292,6 +292,13 @@ class TestLoading:
             ({"network": {"name": "dcgan", "width": [[1]]}}, "no generator that can be built"),
             ({"image": {"channels": 1, "height": 16, "width": 16}}, "no generator that can be"),
             ({"latent_dim": 7}, "no generator that can be built"),
+            ({"labels": {}}, "labels.names: Field required"),
+            ({"labels": {"names": "ab", "training_images": [1, 2]}}, "labels.names: Input should"),
+            (
+                {"labels": {"names": ["a"], "training_images": [1, 2]}},
+                r"labels: expected training images of 1 name, got \[1, 2\]",
+            ),
+            ({"labels": {"names": [], "training_images": []}}, "of 0 names"),
         ],
     )
     def test_config_that_does_not_fit_is_refused(
