@@ -105,7 +105,7 @@ def test_directions_between_labels(labelled: Path, ganvas: Ganvas) -> None:
     assert result.code == 0, result.err
     assert "2 of 2 directions by labels, which move labels" in result.out
     assert "dog to cat" in result.out
-    assert f"ganvas directions {labelled} --method labels --label dog --apply 0:+2" in result.out
+    assert f"ganvas directions {labelled} --method labels --label=dog --apply 0:+2" in result.out
     trained = library.load(labelled)
     strips = trained.strips(trained.directions("labels", "dog"), label="dog")
     grid = picture_of(strips.reshape(-1, *strips.shape[2:]), None, columns=7)
@@ -125,7 +125,8 @@ def test_a_trained_run_and_an_oblong_colour_generator(
     run = tmp_path / "run"
     budget = ("--images", 96, "--intervals.samples", 32)
     assert ganvas("train", small, images, *budget, "--out", run).code == 0
-    assert ganvas("directions", run, "--checkpoint", "96").code == 0
+    result = ganvas("directions", run, "--checkpoint", "96")
+    assert result.out.endswith(f"ganvas directions {run} --checkpoint 96 --apply 0:+2\n")
     images.unlink()  # no training data is needed
     filmed = ganvas("film", run, "--captions")
     assert filmed.code == 0, filmed.err

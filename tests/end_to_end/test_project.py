@@ -143,6 +143,8 @@ class TestHeldOutImages:
         assert result.err.startswith(work)
         assert "of 5" in result.out
         assert "held-out images, median" in result.out
+        latents = run / "projections" / "1" / "latents.npz"
+        assert result.out.endswith(f"next: ganvas sample {run} --latents {latents}\n")
         first = results_in(run / "projections" / "1")
         held_out, (picture,) = first["held_out"], first["pictures"]  # type: ignore[misc]
         assert isinstance(held_out, dict)
@@ -163,6 +165,9 @@ class TestHeldOutImages:
         copied = ganvas("project", run / "generator", pictures / "me.jpg", *QUICK)
         assert copied.code == 0
         assert "not compared with held-out images" in copied.err
+        earlier = ganvas("project", run, pictures / "me.jpg", *ALONE, "--checkpoint", "32")
+        latents = run / "projections" / "3" / "latents.npz"
+        assert earlier.out.endswith(f"ganvas sample {run} --checkpoint 32 --latents {latents}\n")
         with_data = ("--reference", 5, "--data", images, "--out", tmp_path / "out")
         assert (
             ganvas("project", run / "generator", pictures / "me.jpg", *QUICK, *with_data).code == 0

@@ -151,7 +151,8 @@ class Directions:
             print_lines(f"{number:4}  {about}")
         print_lines(f"the vectors, with their names: {vectors}")
         flags = [] if self.method == "sefa" else ["--method", self.method]
-        flags += [] if self.label is None else ["--label", self.label]
+        flags += [] if self.label is None else [f"--label={self.label}"]  # it may begin with a dash
+        flags += [] if self.checkpoint == "last" else ["--checkpoint", self.checkpoint]
         command = ganvas_command("directions", self.run_directory, *flags, "--apply", "0:+2")
         print_lines(f"next, move other images along the first: {command}")
 

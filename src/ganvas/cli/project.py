@@ -106,10 +106,13 @@ class Project:
                 "not measured"
             )
         print_distances(names, labels_of(projection, generator), projection, held_out)
+        # The latents are of this checkpoint; the commands take any other for another generator.
+        of = [] if self.checkpoint == "last" else ["--checkpoint", self.checkpoint]
+        again = ganvas_command("sample", self.run_directory, *of, "--latents", out / LATENTS)
         print_lines(
             f"{format_count(len(names), 'picture')} projected; pairs, films of the way, "
             f"latents and distances: {out}",
-            f"next: {ganvas_command('sample', self.run_directory, '--latents', out / LATENTS)}",
+            f"next: {again}",
         )
 
     def prepare(

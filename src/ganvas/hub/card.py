@@ -6,6 +6,7 @@ A card is public, so it holds names of files and folders, and no paths (`reports
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -124,16 +125,25 @@ def introduction(content: CardContent, data: DataTable) -> Iterator[str]:
     yield f"# {content.address.name}"
     yield ""
     yield (
-        f"A {kind} for {outputs}, trained with ganvas {ganvas.__version__} on `{data['name']}`: "
-        f"recipe `{content.recipe.name}`, {generator.images_seen:,} {things} seen."
+        f"A {kind} for {outputs}, trained with ganvas {ganvas.__version__} on "
+        + code(data["name"])
+        + f": recipe `{content.recipe.name}`, {generator.images_seen:,} {things} seen."
     )
     yield ""
     yield f"![Samples]({PICTURE})"
     yield ""
     yield f"Samples of seed {content.seed}: the first ones, not a selection."
     if has_rows(generator):
-        rows = ", ".join(f"`{name}`" for name in generator.label_names)
+        rows = ", ".join(map(code, generator.label_names))
         yield f"Each row has one label, from the top: {rows}."
+
+
+def code(name: str) -> str:
+    """A name as code in Markdown: on one line, and whole if it has backticks itself."""
+    line = " ".join(name.split())
+    longest = max(map(len, re.findall("`+", line)), default=0)
+    fence, blank = "`" * (longest + 1), " " if longest else ""
+    return f"{fence}{blank}{line}{blank}{fence}"
 
 
 def has_rows(generator: TrainedGenerator) -> bool:
@@ -216,11 +226,11 @@ def training_data(data: DataTable) -> Iterator[str]:
     name = (
         f"[`{source}`]({page_of(source.repository.repo, 'dataset')})"
         if source
-        else f"`{data['name']}`"
+        else code(data["name"])
     )
     yield f"{name}: {images - held_out:,} to train on, {held_out:,} held out for the scores."
     if data["labels"]:
-        listed = format_first([f"`{label}`" for label in data["labels"]], MOST_LABELS)
+        listed = format_first(list(map(code, data["labels"])), MOST_LABELS)
         yield f"{format_count(len(data['labels']), 'label')}: {listed}."
     yield ""
     yield (

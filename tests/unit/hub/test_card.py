@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ganvas.generators.sample_files import check_picture
-from ganvas.hub.card import has_rows
+from ganvas.hub.card import code, has_rows
 from ganvas.hub.folder import picture_of
 from ganvas.labels import LabelSet
 from ganvas.networks import ImageShape
@@ -38,3 +38,16 @@ def test_of_large_images_the_picture_has_as_many_as_it_holds(
         if side < 8192:
             check_picture(request.count, (side, side), 1, "")
     assert counts == [plain, each]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("T-shirt/top", "`T-shirt/top`"),
+        ("two\nlines", "`two lines`"),
+        ("a`b", "`` a`b ``"),
+        ("``", "``` `` ```"),
+    ],
+)
+def test_a_name_is_code_whatever_signs_are_in_it(name: str, expected: str) -> None:
+    assert code(name) == expected
