@@ -9,6 +9,7 @@ from ganvas.data.bit_depth import parse_pixel_range
 from ganvas.data.held_out import FEWEST_HELD_OUT, rare_labels_warning
 from ganvas.data.image_sizes import NOTEWORTHY_LOSS, Sizes
 from ganvas.data.label_tables import LabelTable
+from ganvas.data.mirroring import against_mirroring
 from ganvas.data.settings import DataSettings
 from ganvas.data.source import Unusable
 from ganvas.data.value_spans import ValueSpans
@@ -113,6 +114,13 @@ class Inspection:
         return bool(counts) and not unsuitable(LabelSet(tuple(self.labels), tuple(counts)))
 
     @property
+    def against_flip(self) -> str | None:
+        """Why mirrored images would be wrong, as far as that can be known; None where it cannot."""
+        if self.recipe is not None:
+            return None
+        return against_mirroring(self.name, list(self.labels), self.mirrored_farther)
+
+    @property
     def scores_possible(self) -> bool:
         """Whether a trained generator can be scored with these images."""
         return self.held_out >= FEWEST_HELD_OUT
@@ -128,9 +136,10 @@ class Inspection:
         warnings = []
         if self.few:
             flip = "Add --flip where a mirrored image is as real as any; look"
+            decided = self.settings.flip or self.against_flip is not None
             warnings.append(
                 f"few images: {self.distinct:,} is little for a GAN from scratch; expect the "
-                f"discriminator to memorise. {'Look' if self.settings.flip else flip} at ganvas "
+                f"discriminator to memorise. {'Look' if decided else flip} at ganvas "
                 "diagnose while it runs"
             )
         if self.trainable and not self.scores_possible:

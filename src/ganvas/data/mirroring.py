@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from ganvas.formatting import format_percent
+
 Thumbnail = npt.NDArray[np.float32]
 """(SIDE, SIDE), grey, 0 to 255."""
 
@@ -75,12 +77,36 @@ def nearest(points: Thumbnail, others: Thumbnail) -> npt.NDArray[np.float32]:
     return smallest
 
 
+def against_mirroring(name: str, labels: Sequence[str], farther: float | None) -> str | None:
+    """Why mirrored images would be wrong, as far as that can be known; None where it cannot.
+
+    Args:
+        name: of the data set.
+        labels: their names.
+        farther: what `mirrored_farther` returned.
+    """
+    named = "the names are those of digits or letters: mirrored, one is another sign"
+    if shows_signs(name, ()):
+        return named
+    if farther is not None and farther >= UNLIKE:
+        part = format_percent(farther)
+        return f"mirrored images look unlike the others: {part} are farther from them than before"
+    if not shows_signs(name, labels):
+        return None
+    if all(label.isdecimal() for label in labels):
+        return (
+            f"the labels {labels[0]} to {labels[-1]} may be digits, and a mirrored digit is "
+            "another sign; add --flip if they only number classes of other things"
+        )
+    return named
+
+
 def shows_signs(name: str, labels: Sequence[str]) -> bool:
     """Whether names say that the images are digits or letters.
 
     Args:
         name: of the data set.
-        labels: their names. Digits may be numbers of classes of any kind, and count all the same.
+        labels: their names. Digits may only number classes, and count all the same.
     """
     lower = name.lower()
     if CLOTHES.search(lower):

@@ -15,7 +15,7 @@ from ganvas.command_line import ganvas_command
 from ganvas.data.bit_depth import MEASURED
 from ganvas.data.image_sizes import SUGGESTED_SIDES
 from ganvas.data.inspection import FEW_IMAGES, Inspection
-from ganvas.data.mirroring import ALIKE, UNLIKE, shows_signs
+from ganvas.data.mirroring import ALIKE
 from ganvas.data.settings import RECIPE_FOR_IMAGES, DataSettings
 from ganvas.fields import format_field
 from ganvas.formatting import format_percent
@@ -133,7 +133,7 @@ def recommend(
         flags += ["--pixel-range", MEASURED]
         settings = replace(settings, pixel_range=MEASURED)
         reasons.append(f"--pixel-range {MEASURED} as the images use little of their range")
-    against = _why_no_flip(inspection)
+    against = inspection.against_flip
     if against is not None:
         given = "--flip was given, but" if "--flip" in flags else "no --flip as"
         reasons.append(f"{given} {against}")
@@ -246,19 +246,6 @@ def _why_size(inspection: Inspection) -> str:
     if inspection.sizes is not None and min(inspection.sizes.median) < smallest:
         return f"--size {smallest} as most images are no larger"
     return f"--size {smallest} as most images are smaller than {largest} pixels"
-
-
-def _why_no_flip(inspection: Inspection) -> str | None:
-    """Why mirrored images would be wrong, as far as that can be known; None where it cannot."""
-    if inspection.recipe is not None:
-        return None
-    if shows_signs(inspection.name, list(inspection.labels)):
-        return "the names are those of digits or letters: mirrored, one is another sign"
-    farther = inspection.mirrored_farther
-    if farther is not None and farther >= UNLIKE:
-        part = format_percent(farther)
-        return f"mirrored images look unlike the others: {part} are farther from them than before"
-    return None
 
 
 def _suits_flip(inspection: Inspection) -> bool:

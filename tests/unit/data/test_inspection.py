@@ -104,10 +104,17 @@ def test_people_read_what_is_there_and_what_cannot_be_used(mixed: Path) -> None:
     assert "and 2 more (--json lists all)" in text
     assert "  1 is an exact copy" in text
     assert "few images: 6 is little for a GAN from scratch" in text
-    assert "Add --flip where" in text
-    mirrored = check(mixed, replace(SETTINGS, flip=True))
-    assert "--flip" not in "\n".join(mirrored.lines())
     assert "cropping loses 14 % of the area; --fit pad keeps it" in text
+
+
+def test_flip_is_proposed_unless_it_was_given_or_something_speaks_against_it(mixed: Path) -> None:
+    """The labels of `mixed`, a and b, may be letters."""
+    unlabelled = check(mixed, replace(SETTINGS, labels="off"))
+    assert "Add --flip where" in "\n".join(unlabelled.lines())
+    for settings in (SETTINGS, replace(SETTINGS, labels="off", flip=True)):
+        text = "\n".join(check(mixed, settings).lines())
+        assert "memorise. Look at ganvas diagnose" in text
+        assert "--flip" not in text
 
 
 def test_json_is_complete_and_serialisable(mixed: Path) -> None:

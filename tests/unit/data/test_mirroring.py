@@ -15,6 +15,7 @@ from ganvas.data.mirroring import (
     FEWEST,
     SAMPLE,
     UNLIKE,
+    against_mirroring,
     mirrored_farther,
     sampled,
     shows_signs,
@@ -167,3 +168,21 @@ def test_a_sample_is_spread_over_all_images() -> None:
 )
 def test_names_of_digits_and_letters_are_known(name: str, labels: list[str], signs: bool) -> None:
     assert shows_signs(name, labels) == signs
+
+
+def test_numbers_of_classes_are_not_called_digits() -> None:
+    """As in a dataset.json: they may be digits, which their mirror images would tell."""
+    labels = ["0", "1", "2"]
+    unsure = against_mirroring("photos", labels, None)
+    assert unsure is not None
+    assert unsure.startswith("the labels 0 to 2 may be digits")
+    assert "add --flip if they only number classes" in unsure
+    for name in ("photos", "fashion-mnist"):
+        measured = against_mirroring(name, labels, 0.8)
+        assert measured is not None
+        assert measured.startswith("mirrored images look unlike the others: 80 %")
+    for name, signs in (("mnist", labels), ("photos", ["a", "b"])):
+        named = against_mirroring(name, signs, None)
+        assert named is not None
+        assert named.startswith("the names are those of digits or letters")
+    assert against_mirroring("photos", ["boat", "car"], None) is None
