@@ -10,6 +10,7 @@ import bisect
 import contextlib
 import functools
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,10 @@ from ganvas.storage import utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
+OTHER_LABEL_COLUMNS = re.compile(
+    r"(.*[_.-])?(labels?|targets?|class(es)?|category|categories)([_.-].*)?", re.IGNORECASE
+)
+"""Other tools' names: fine_label, target, class_id. Not y, which is often a coordinate."""
 NO_LABEL = -1
 """Among numbers of classes that have names, as in test sets without labels."""
 
@@ -110,7 +115,8 @@ def open_parquet(location: Path, files: Sequence[Path], columns: Columns = FOUND
 
     The image column is bytes, a struct with `bytes`, or numbers in nested lists (H, W), (H, W, C)
     or (C, H, W). It is called `image` or `img`, or is the only one that holds image files. The
-    label column is called `label` or `labels`, or is the only one with class names; it is optional.
+    label column is called `label` or `labels`, or is the only one with class names, or the only one
+    of whole numbers or texts whose name is one of labels: fine_label. It is optional.
 
     Args:
         location: what the user gave.
@@ -233,8 +239,9 @@ def _list_type(kind: Any) -> np.dtype[Any] | None:
 def _label_columns(
     schema: Any, path: Path, chosen: str
 ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """The column of labels, or those with class names; and the names, from Hugging Face metadata.
+    """The column of labels; and class names, from Hugging Face metadata.
 
+    Without a usual name it is the one with class names, or else the one that other tools name so.
     Where it is several columns, nothing tells which of them is meant.
     """
     if chosen and chosen not in schema.names:
@@ -243,7 +250,18 @@ def _label_columns(
     usual = [name for name in LABEL_COLUMNS if name in schema.names]
     if chosen or usual:
         return (chosen or usual[0],), names_of
-    return tuple(name for name in schema.names if name in names_of), names_of
+    with_names = tuple(name for name in schema.names if name in names_of)
+    named = (name for name in schema.names if OTHER_LABEL_COLUMNS.fullmatch(name))
+    others = tuple(name for name in named if _holds_labels(schema.field(name).type))
+    return with_names or others, names_of
+
+
+def _holds_labels(kind: Any) -> bool:
+    """Whether values of this type can be labels: whole numbers or texts, or pandas' categories."""
+    from pyarrow import types
+
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    return bool(types.is_integer(kind) or types.is_string(kind) or types.is_large_string(kind))
 
 
 def _labels(file: Any, column: str, names: Sequence[str]) -> list[str | None]:

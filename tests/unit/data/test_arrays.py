@@ -229,6 +229,33 @@ def test_a_parquet_file_without_images_names_its_columns_and_bad_rows(tmp_path: 
     assert f"cannot read {path}" in message(path)
 
 
+def test_parquet_labels_under_other_tools_names_are_read_if_only_one_column_may_hold_them(
+    tmp_path: Path,
+) -> None:
+    require_extra("parquet")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    image = [encoded(flat("L", 0)), encoded(flat("L", 9))]
+    fine, coarse = pa.array([1, 0]), pa.array(["ant", "bee"]).dictionary_encode()
+    none = {"y": [4, 5], "target_size": [0.5, 0.1], "labelled": ["a", "b"]}
+    read = [
+        ({"fine_label": fine, **none}, ["1", "0"], ()),
+        ({"Class": coarse, **none}, ["ant", "bee"], ()),
+        (
+            {"fine_label": fine, "coarse_label": coarse},
+            [None, None],
+            ("fine_label", "coarse_label"),
+        ),
+        (none, [None, None], ()),
+    ]
+    for columns, labels, unread in read:
+        pq.write_table(pa.table({"image": image, **columns}), tmp_path / "a.parquet")
+        source = open_source(tmp_path / "a.parquet")
+        assert [item.label for item in source.items] == labels
+        assert source.unread_labels == unread
+
+
 def array_with_header(path: Path, header: str) -> Path:
     """An .npy, or an .npz with an array `images`, of five bytes with this header."""
     text = header.encode().ljust(117) + b"\n"
