@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from ganvas.images import Pixels
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 POINTS_TO_SHADE = 1_250
-"""A pixel that holds a fraction 1 / 1,250 of all points has darkness 1 - 1/e."""
+"""A pixel that the dots of a fraction 1 / 1,250 of all points cover has darkness 1 - 1/e."""
+SIDE_OF_DOTS = 256
+"""From this side on, a point covers its neighbour pixels, too: alone they are hard to see."""
 
 
 def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixels:
@@ -42,13 +45,17 @@ def make_grid(images: Pixels, columns: int | None = None, gap: int = 2) -> Pixel
 def draw_points(points: npt.NDArray[np.float32], extent: float, side: int = 384) -> Pixels:
     """Draw points (N, 2) in the square from -extent to extent, y upwards: (side, side, 1), grey.
 
-    A pixel is darker if it holds a larger fraction of all points, on a fixed scale: plots with the
-    same extent are comparable, whatever their number of points. Points outside are drawn on the
-    border.
+    Each is a dot of 3x3 pixels, or of one in a plot below `SIDE_OF_DOTS`. A pixel is darker if the
+    dots of a larger fraction of all points cover it, on a fixed scale: plots with the same extent
+    are comparable, whatever their number of points. Points outside are drawn on the border.
     """
     inside = np.clip(points, -extent, extent)
     edges = np.linspace(-extent, extent, side + 1)
     counts, _, _ = np.histogram2d(-inside[:, 1], inside[:, 0], bins=(edges, edges))
+    if side >= SIDE_OF_DOTS:
+        padded = np.pad(counts, 1)
+        shifts = itertools.product(range(3), repeat=2)
+        counts = sum((padded[y : y + side, x : x + side] for y, x in shifts), np.zeros_like(counts))
     darkness = 1 - np.exp(-counts * POINTS_TO_SHADE / len(points))
     return np.round(255 * (1 - darkness)).astype(np.uint8)[:, :, None]
 

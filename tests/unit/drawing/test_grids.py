@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ganvas.drawing.grids import draw_points, make_grid, to_pillow, write_png
+from ganvas.drawing.grids import SIDE_OF_DOTS, draw_points, make_grid, to_pillow, write_png
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -75,6 +75,16 @@ def test_a_point_darkens_its_pixel(point: tuple[float, float], row: int, column:
     assert picture.shape == (10, 10, 1)
     assert np.argwhere(picture[:, :, 0] != 255).tolist() == [[row, column]]
     assert picture[row, column] == 0
+
+
+def test_a_point_of_a_large_plot_is_a_dot_that_the_border_cuts() -> None:
+    side = SIDE_OF_DOTS
+    points = np.array([[1 / side, -1 / side], [1.0, 1.0]], np.float32)
+    picture = draw_points(points, extent=1.0, side=side)
+    middle = {(side // 2 + y, side // 2 + x) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    corner = {(y, side - 1 - x) for y in (0, 1) for x in (0, 1)}
+    assert set(map(tuple, np.argwhere(picture[:, :, 0] == 0).tolist())) == middle | corner
+    assert int((picture == 255).sum()) == side * side - 13
 
 
 def test_darkness_depends_on_the_fraction_of_points() -> None:
