@@ -86,7 +86,7 @@ def test_data_that_changed_since(tmp_path: Path, small: Path, images: Path, ganv
     assert ganvas("train", small, images, "--images", 32, "--out", run).code == 0
     random = np.random.default_rng(1)
     np.savez(images, images=random.integers(0, 256, (200, 16, 16, 3), dtype=np.uint8))
-    refused(ganvas("resume", run, "--images", 64), "holds other images", "--data")
+    refused(ganvas("resume", run, "--images", 64), "holds other images", "--data", "--from")
     images.unlink()
     refused(ganvas("resume", run, "--images", 64), "images.npz", "--data PATH")
 

@@ -89,7 +89,8 @@ def check_data_unchanged(run: Run, prepared: PreparedData) -> None:
     if prepared.fingerprint != stored["fingerprint"]:
         raise DataError(
             f"{prepared.location} holds other images, or labels, than {run.directory} was started "
-            "with. Put the old ones back, say where they are (--data), or start a new run."
+            "with. Put the old ones back, say where they are (--data), or train a new run on "
+            "these, which can start from the weights of this one (--from)"
         )
     check_counts(stored, prepared, run.directory, run.directory / ENVIRONMENT_JSON, "run")
 
