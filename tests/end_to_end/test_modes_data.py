@@ -106,7 +106,7 @@ def test_points_are_sampled_as_a_plot_or_an_npz(
     result = ganvas("sample", points_run)
     assert result.code == 0, result.err
     extent = library.load(points_run).extent
-    assert "2500 points" in result.out
+    assert "2,500 points" in result.out
     assert f"from -{extent} to {extent}" in result.out
     assert (points_run / "samples-0.png").is_file()
     assert ganvas("sample", points_run, "-n", 7, "--out", tmp_path / "points.npz").code == 0
