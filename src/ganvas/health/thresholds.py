@@ -154,7 +154,7 @@ class Thresholds:
     # Labels.
     ignored_labels: float = 0.02
     """How much of a difference of two images is made by their labels, the latents make the rest.
-    Expected: near 0.5 or more; gains of batch norms start at 0."""
+    Expected: near 0.5 or more; what labels do to batch norms starts at 0 or near it."""
     told_labels: float = 0.45
     """How often a generated image's label is told from its pixels, over how often a real one's is;
     both above chance; a mean of three records. Expected: 1; 0.75 and more after 1,000 steps. Where
