@@ -128,6 +128,11 @@ class Interrupted(GanvasError):
     exit_code = 130
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of its class where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def did_you_mean(name: str, known: Iterable[str], least: float = 0.5) -> str:
     """` Did you mean X?` with a leading space if a known name is similar, else an empty string.
 

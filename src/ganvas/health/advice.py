@@ -38,7 +38,7 @@ FAR_OFF = 8.0
 USUAL_LEARNING_RATES = {"adam": 2e-4, "rmsprop": 5e-5}
 """Radford 2016 for Adam, Arjovsky 2017 for RMSprop; that of a named recipe takes precedence."""
 MUCH_MOMENTUM = 0.8
-"""From more on, the usual momentum is the next advice (Radford 2016, section 4, on 0.9)."""
+"""Where beta1 is larger, the usual one is the next advice (Radford 2016, section 4, on 0.9)."""
 USUAL_MOMENTUM = 0.5
 """Radford 2016; that of a named recipe takes precedence."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ganvas.errors import first_line
+
 GROUP = "ganvas.networks"
 """The group of entry points; the value of each is a module that defines networks."""
 
@@ -22,6 +24,7 @@ def import_installed() -> tuple[str, ...]:
         try:
             entry.load()
         except Exception as error:  # of whatever kind: the package is not ours
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            problems.append(f"The networks of {entry.value} cannot be imported: {reason}.")
+            problems.append(
+                f"The networks of {entry.value} cannot be imported: {first_line(error)}."
+            )
     return tuple(problems)

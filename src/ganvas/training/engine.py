@@ -17,6 +17,7 @@ import torch
 import torch._functorch.config as functorch_config
 from torch import Tensor
 
+from ganvas.errors import first_line
 from ganvas.processes import ProcessGroup
 from ganvas.recipes import Recipe
 
@@ -257,11 +258,6 @@ class Compiled:
             return function(*tensors)
 
         return guarded
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def static_copy(tensor: Tensor) -> Tensor:
