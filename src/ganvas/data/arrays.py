@@ -23,7 +23,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ganvas.data.bit_depth import Picture, picture_of
-from ganvas.data.source import FileStamp, Item, Source, file_stamp, sorted_labels
+from ganvas.data.source import (
+    LABEL_WORDS,
+    FileStamp,
+    Item,
+    Source,
+    file_stamp,
+    names_with,
+    sorted_labels,
+)
 from ganvas.data.unpacking import unpacking_problem
 from ganvas.errors import DataError
 
@@ -31,7 +39,7 @@ ImageArray = npt.NDArray[Any]
 
 IMAGE_KEYS = ("images", "x", "arr_0")
 LABEL_KEYS = ("labels", "y")
-OTHER_LABEL_KEYS = re.compile(r"(.*[_.-])?(y|labels?|targets?|class(es)?)([_.-].*)?", re.IGNORECASE)
+OTHER_LABEL_KEYS = names_with("y", *LABEL_WORDS)
 """Other tools' names: y_train, train_labels, target."""
 IDX_IMAGES = re.compile(r"(?P<part>.*?)[-_.]?images[-.]idx3-ubyte(\.gz)?", re.IGNORECASE)
 NUMBER_KINDS = "buif"

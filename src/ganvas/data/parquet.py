@@ -10,7 +10,6 @@ import bisect
 import contextlib
 import functools
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +22,13 @@ from ganvas.data.arrays import array_content
 from ganvas.data.bit_depth import Picture, picture_of
 from ganvas.data.opening import open_image
 from ganvas.data.source import (
+    LABEL_WORDS,
     FileStamp,
     Item,
     Source,
     UnusableImage,
     file_stamp,
+    names_with,
     sorted_labels,
 )
 from ganvas.errors import DataError
@@ -37,9 +38,7 @@ from ganvas.storage import utf8_name
 
 IMAGE_COLUMNS = ("image", "img")
 LABEL_COLUMNS = ("label", "labels")
-OTHER_LABEL_COLUMNS = re.compile(
-    r"(.*[_.-])?(labels?|targets?|class(es)?|category|categories)([_.-].*)?", re.IGNORECASE
-)
+OTHER_LABEL_COLUMNS = names_with(*LABEL_WORDS, "category", "categories")
 """Other tools' names: fine_label, target, class_id. Not y, which is often a coordinate."""
 NO_LABEL = -1
 """Among numbers of classes that have names, as in test sets without labels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from ganvas.data.label_tables import LabelTable
 
 if TYPE_CHECKING:
     from ganvas.data.bit_depth import Picture
+
+
+LABEL_WORDS = ("labels?", "targets?", "class(es)?")
+"""What tools call labels, for `names_with`."""
 
 
 class Item(NamedTuple):
@@ -132,6 +137,12 @@ def file_stamp(path: str | os.PathLike[str]) -> FileStamp:
         return NO_FILE
     modified = min(max(status.st_mtime_ns, -LATEST_NS), LATEST_NS)
     return FileStamp(status.st_size, modified)
+
+
+def names_with(*words: str) -> re.Pattern[str]:
+    """Names of arrays or columns that are one of these words, or have it before or after `_`, `.`
+    or `-`: y_train, train_labels. Words are regular expressions without case."""
+    return re.compile(rf"(.*[_.-])?({'|'.join(words)})([_.-].*)?", re.IGNORECASE)
 
 
 def sorted_labels(labels: Iterable[str | None]) -> tuple[str, ...]:
