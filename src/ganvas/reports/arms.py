@@ -18,18 +18,18 @@ from ganvas.reports.page import Drawing
 from ganvas.reports.texts import as_sentence, better_word
 from ganvas.studies.comparison import ArmComparison
 from ganvas.studies.results import Family, StudyResults
-from ganvas.studies.statistics import Effect, Scale
 
 
-def format_effect(comparison: ArmComparison, scale: Scale) -> tuple[str, str]:
+def format_effect(comparison: ArmComparison) -> tuple[str, str]:
     """A ratio where scores were compared by their logs, else a difference; and its interval."""
-    if scale == "log" and comparison.ratio is not None:
-        return f"× {comparison.ratio.value:.3g}", format_interval(comparison.ratio.interval)
-    if comparison.difference is None:
+    effect = comparison.effect
+    if effect is None:
         return "", ""
-    value = comparison.difference.value
-    sign = "+" if value > 0 else "−" if value < 0 else ""
-    return f"{sign}{format_number(abs(value))}", format_interval(comparison.difference.interval)
+    interval = format_interval(effect.interval)
+    if comparison.scale == "log":
+        return f"× {effect.value:.3g}", interval
+    sign = "+" if effect.value > 0 else "−" if effect.value < 0 else ""
+    return f"{sign}{format_number(abs(effect.value))}", interval
 
 
 SENTENCES = {
@@ -93,9 +93,7 @@ VERDICT_COLOURS: dict[str, Colour] = {"better": "healthy", "worse": "failing"}
 def draw_effects(family: Family) -> Drawing | None:
     """The effect of every arm of a family with its interval; None without any."""
     log = family.comparison.scale == "log"
-    effects: list[tuple[ArmComparison, Effect | None]] = [
-        (arm, arm.ratio if log else arm.difference) for arm in family.comparison.arms
-    ]
+    effects = [(arm, arm.effect) for arm in family.comparison.arms]
     rows = [
         EffectRow(
             arm.name,

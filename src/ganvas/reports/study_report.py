@@ -43,7 +43,6 @@ def content_of(results: StudyResults, quiet: bool) -> dict[str, Any]:
         "steps": arms.next_steps(results),
         "results": results,
         "floors": {family.metric: family.floor for family in reversed(results.families)},
-        "scales": {(f.metric, f.base): f.comparison.scale for f in results.families},
         "format_effect": arms.format_effect,
         "format_changes": format_changes,
         "format_median": study_curves.format_median,

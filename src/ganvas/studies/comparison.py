@@ -71,6 +71,11 @@ class ArmComparison:
     why: str
 
     @property
+    def effect(self) -> Effect | None:
+        """The ratio or the difference, as the scale says; None without a seed on both sides."""
+        return self.ratio if self.scale == "log" else self.difference
+
+    @property
     def more_seeds(self) -> int | None:
         """How many more seeds the verdict needs; 0 if these suffice, None if unknown."""
         if self.verdict != "too few seeds to say":

@@ -259,14 +259,14 @@ def format_comparison(comparison: ArmComparison) -> str:
 
     Where runs failed, ranks decide, and the size is of the others: its interval may not agree.
     """
-    effect, unit = comparison.difference, ""
-    if comparison.scale == "log" and comparison.ratio is not None:
-        effect, unit = as_percent(comparison.ratio), " %"
     by_ranks = comparison.test == "ranks, failures last"
     decided_by_ranks = by_ranks and comparison.verdict in ("better", "worse")
     verdict = f"{comparison.verdict} by ranks" if decided_by_ranks else comparison.verdict
+    effect, unit = comparison.effect, ""
     if effect is None:
         return verdict
+    if comparison.scale == "log":
+        effect, unit = as_percent(effect), " %"
     size = f"{format_signed(effect.value)}{unit}"
     if effect.interval is not None:
         low, high = effect.interval

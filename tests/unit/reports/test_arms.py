@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -80,10 +81,10 @@ def test_effects_are_ratios_on_a_log_scale_and_signed_differences_otherwise() ->
     tripled = {seed: 3 * value * 1.1 ** (-1) ** seed for seed, value in SAME.items()}
     tripling = results_of({"a": tripled}).comparison("a", "fd-lite0")
     assert tripling is not None
-    assert arms.format_effect(tripling, "log") == ("× 3", "[2.76, 3.27]")
+    assert arms.format_effect(tripling) == ("× 3", "[2.76, 3.27]")
     worse = results_of({"a": BAD}).comparison("a", "fd-lite0")
     assert worse is not None
-    assert arms.format_effect(worse, "plain") == ("+20", "")
+    assert arms.format_effect(replace(worse, scale="plain")) == ("+20", "")
     better = results_of({"a": GOOD}).comparison("a", "fd-lite0")
     assert better is not None
-    assert arms.format_effect(better, "plain") == ("−9", "")
+    assert arms.format_effect(replace(better, scale="plain")) == ("−9", "")
